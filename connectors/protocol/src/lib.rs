@@ -1,0 +1,24 @@
+//! What is stored or sent: the shared words of Tributary.
+//!
+//! ```text
+//! client JSON --> normalise --> Record --> LogValue (JSON bytes in the log) --> Record --> row of `events`
+//!                          \--> FailedEvent ----^                        \--> row of `failed_events`
+//! ```
+//!
+//! No network, no async and few dependencies: every other crate of the
+//! workspace builds on this one.
+
+mod error;
+pub mod event_names;
+mod hash;
+mod identifier;
+mod record;
+mod time;
+
+pub use error::{Error, Result};
+pub use hash::{DedupKey, hash128};
+pub use identifier::{
+    Identifier, KIND_ANONYMOUS_ID, KIND_DEVICE, KIND_EMAIL, KIND_PHONE, KIND_USER_ID, kind_rank, links,
+};
+pub use record::{FailedEvent, Json, LogValue, Object, Record, RecordKind, canonical_json};
+pub use time::{ClientTimes, Timestamp, Timestamps};
