@@ -1,0 +1,136 @@
+//! Reading segment files: frames in order, damage reported and stepped over.
+
+use crate::frame::{self, Decoded, HEADER_BYTES};
+use crate::{Damage, Error, Frame, Result};
+use bytes::Bytes;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+/// Distance between two marks of a segment's index, in bytes.
+const INDEX_EVERY: u64 = 64 << 10;
+/// Bytes read at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// Path of the segment whose first offset is `first`.
+pub(crate) fn path(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("{first:020}.seg"))
+}
+
+/// What a scan found in a segment.
+#[derive(Default)]
+pub(crate) struct Scan {
+    /// End of the last whole frame, in bytes.
+    pub(crate) end: u64,
+    /// The offset after the last frame, if there is one.
+    pub(crate) next: Option<u64>,
+    /// Where damage stands between whole frames.
+    pub(crate) damage: Vec<std::ops::Range<u64>>,
+    /// (offset, byte) of some frames, ascending.
+    pub(crate) index: Vec<(u64, u64)>,
+}
+
+/// Reads frames from byte `from` up to byte `limit` and hands each, with its
+/// place, to `visit` until it says stop.
+pub(crate) fn scan(
+    file: &Path,
+    partition: u32,
+    from: u64,
+    limit: u64,
+    mut visit: impl FnMut(u64, Frame) -> bool,
+) -> Result<Scan> {
+    let io = |source| Error::Io { action: "read", path: file.to_owned(), source };
+    let handle = File::open(file).map_err(io)?;
+    let mut reader = Reader { handle: &handle, limit, start: 0, bytes: Bytes::new() };
+    if !frame::is_header(&reader.at(0, HEADER_BYTES).map_err(io)?, partition) {
+        return Err(Error::Corrupt { path: file.to_owned(), reason: "its header is not that of a segment".to_owned() });
+    }
+    let mut at = from.max(HEADER_BYTES as u64);
+    let mut found = Scan { end: at, ..Scan::default() };
+    let mut least = 0;
+    let mut bad_from = None;
+    while at < limit {
+        let mut decoded = frame::decode(&reader.at(at, frame::PREFIX_BYTES).map_err(io)?);
+        if let Decoded::Short(needed) = decoded {
+            decoded = frame::decode(&reader.at(at, needed).map_err(io)?);
+        }
+        match decoded {
+            Decoded::Frame(frame, length) if frame.offset >= least => {
+                if let Some(start) = bad_from.take() {
+                    found.damage.push(start..at);
+                }
+                least = frame.offset + 1;
+                found.note(at, frame.offset, length as u64);
+                let go_on = visit(at, frame);
+                at += length as u64;
+                if !go_on {
+                    break;
+                }
+            }
+            _ => {
+                bad_from.get_or_insert(at);
+                at = reader.next_marker(at + 1).map_err(io)?;
+            }
+        }
+    }
+    Ok(found)
+}
+
+impl Scan {
+    fn note(&mut self, at: u64, offset: u64, length: u64) {
+        if self.index.last().is_none_or(|(_, byte)| at - byte >= INDEX_EVERY) {
+            self.index.push((offset, at));
+        }
+        self.end = at + length;
+        self.next = Some(offset + 1);
+    }
+
+    /// The damage as it is reported, with the file it stands in.
+    pub(crate) fn reports(&self, file: &Path) -> impl Iterator<Item = Damage> {
+        self.damage.iter().map(|bytes| Damage { path: file.to_owned(), bytes: bytes.clone() })
+    }
+}
+
+struct Reader<'a> {
+    handle: &'a File,
+    limit: u64,
+    start: u64,
+    bytes: Bytes,
+}
+
+impl Reader<'_> {
+    /// The bytes from `at` on: at least `needed` unless the segment ends.
+    fn at(&mut self, at: u64, needed: usize) -> std::io::Result<Bytes> {
+        let held = self.start + self.bytes.len() as u64;
+        if at < self.start || at + needed as u64 > held {
+            let left = usize::try_from(self.limit.saturating_sub(at)).unwrap_or(usize::MAX);
+            let mut buffer = vec![0; needed.max(READ_BYTES).min(left)];
+            let mut filled = 0;
+            while filled < buffer.len() {
+                match self.handle.read_at(&mut buffer[filled..], at + filled as u64)? {
+                    0 => break,
+                    read => filled += read,
+                }
+            }
+            buffer.truncate(filled);
+            (self.start, self.bytes) = (at, Bytes::from(buffer));
+        }
+        let skip = usize::try_from(at - self.start).unwrap_or(usize::MAX).min(self.bytes.len());
+        Ok(self.bytes.slice(skip..))
+    }
+
+    /// The next place at or after `at` where a frame could begin.
+    fn next_marker(&mut self, mut at: u64) -> std::io::Result<u64> {
+        while at < self.limit {
+            let bytes = self.at(at, frame::PREFIX_BYTES)?;
+            if bytes.len() < frame::MARKER.len() {
+                break;
+            }
+            if let Some(skip) = bytes.windows(4).position(|window| window == frame::MARKER) {
+                return Ok(at + skip as u64);
+            }
+            at += (bytes.len() - 3) as u64;
+        }
+        Ok(self.limit)
+    }
+}

@@ -1,0 +1,213 @@
+//! The writer thread: takes everything that is queued, writes it, makes it
+//! durable with one `fdatasync` a partition, then answers.
+
+use crate::embedded::{EmbeddedOptions, Shared};
+use crate::segment;
+use crate::{Entry, Error, Position, Result, frame};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+use twox_hash::XxHash3_64;
+
+/// What the writer is asked to do.
+pub(crate) enum Request {
+    /// Append, and answer when durable.
+    Append(Vec<Entry>, oneshot::Sender<Result<Vec<Position>>>),
+    /// Make the next offset of a partition at least this one.
+    ContinueAbove(u32, u64, oneshot::Sender<Result<()>>),
+}
+
+/// The open segment of one partition.
+pub(crate) struct Tail {
+    pub(crate) folder: PathBuf,
+    pub(crate) file: File,
+    pub(crate) path: PathBuf,
+    /// First offset of the segment.
+    pub(crate) first: u64,
+    /// Bytes that are durable.
+    pub(crate) bytes: u64,
+    pub(crate) next: u64,
+}
+
+pub(crate) struct Writer {
+    pub(crate) tails: Vec<Tail>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) options: EmbeddedOptions,
+    pub(crate) root: PathBuf,
+}
+
+struct Pending {
+    answer: oneshot::Sender<Result<Vec<Position>>>,
+    positions: Vec<Position>,
+}
+
+impl Writer {
+    /// Runs until every handle of the log is gone.
+    pub(crate) fn run(mut self, requests: &Receiver<Request>) {
+        let mut buffers: Vec<Vec<u8>> = self.tails.iter().map(|_| Vec::new()).collect();
+        while let Ok(first) = requests.recv() {
+            let started = Instant::now();
+            let mut pending = Vec::new();
+            let mut marks = Vec::new();
+            for request in std::iter::once(first).chain(requests.try_iter()) {
+                match request {
+                    Request::Append(entries, answer) => {
+                        let positions = self.encode(&entries, &mut buffers, &mut marks);
+                        pending.push(Pending { answer, positions });
+                    }
+                    Request::ContinueAbove(partition, offset, answer) => {
+                        self.commit(&mut buffers, &mut marks, &mut pending);
+                        let _ = answer.send(self.continue_above(partition, offset));
+                    }
+                }
+                if buffers.iter().map(Vec::len).sum::<usize>() >= self.options.queue_bytes_max {
+                    break;
+                }
+            }
+            self.commit(&mut buffers, &mut marks, &mut pending);
+            pace(started, self.options.commit_floor);
+        }
+    }
+
+    /// Gives each entry its offset and its bytes.
+    fn encode(
+        &mut self,
+        entries: &[Entry],
+        buffers: &mut [Vec<u8>],
+        marks: &mut Vec<(usize, u64, usize)>,
+    ) -> Vec<Position> {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let time = u64::try_from(time).unwrap_or(u64::MAX);
+        let partitions = self.tails.len() as u64;
+        let place = |entry: &Entry| {
+            let partition = usize::try_from(XxHash3_64::oneshot(&entry.key) % partitions).unwrap_or(0);
+            let tail = &mut self.tails[partition];
+            let offset = tail.next;
+            tail.next += 1;
+            marks.push((partition, offset, buffers[partition].len()));
+            frame::encode(&mut buffers[partition], offset, time, &entry.key, &entry.value);
+            Position { partition: u32::try_from(partition).unwrap_or(0), offset }
+        };
+        entries.iter().map(place).collect()
+    }
+
+    /// Writes and syncs what is buffered and answers everyone.
+    fn commit(&mut self, buffers: &mut [Vec<u8>], marks: &mut Vec<(usize, u64, usize)>, pending: &mut Vec<Pending>) {
+        if pending.is_empty() {
+            return;
+        }
+        let outcome = self.make_durable(buffers);
+        if outcome.is_ok() {
+            self.shared.publish(&self.tails, buffers, marks);
+        }
+        for request in pending.drain(..) {
+            let answer = outcome.as_ref().map(|()| request.positions).map_err(repeat);
+            let _ = request.answer.send(answer);
+        }
+        buffers.iter_mut().for_each(Vec::clear);
+        marks.clear();
+    }
+
+    fn make_durable(&mut self, buffers: &[Vec<u8>]) -> Result<()> {
+        self.shared.check_stalled()?;
+        let needed: u64 = buffers.iter().map(|buffer| buffer.len() as u64).sum();
+        self.shared.check_space(&self.root, needed, self.options.disk_reserve_bytes)?;
+        for (index, buffer) in buffers.iter().enumerate().filter(|(_, buffer)| !buffer.is_empty()) {
+            if self.tails[index].bytes >= self.options.segment_bytes {
+                let first = self.shared.end(index);
+                self.roll(index, first)?;
+            }
+            if let Err(error) = self.write(index, buffer) {
+                return Err(self.roll_back(index, error));
+            }
+        }
+        for (tail, buffer) in self.tails.iter_mut().zip(buffers).filter(|(_, buffer)| !buffer.is_empty()) {
+            if let Err(source) = tail.file.sync_data() {
+                let error = Error::Io { action: "sync", path: tail.path.clone(), source };
+                self.shared.stall(error.to_string());
+                return Err(error);
+            }
+            tail.bytes += buffer.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, index: usize, bytes: &[u8]) -> Result<()> {
+        let tail = &mut self.tails[index];
+        tail.file.write_all(bytes).map_err(|source| Error::Io { action: "append to", path: tail.path.clone(), source })
+    }
+
+    /// Cuts every file back to what is durable after a failed write, so that
+    /// the next append continues there; offsets given away are not reused.
+    fn roll_back(&mut self, failed: usize, error: Error) -> Error {
+        for tail in &mut self.tails[..=failed] {
+            if let Err(source) = tail.file.set_len(tail.bytes) {
+                self.shared.stall(format!("cut {} back after a failed write: {source}", tail.path.display()));
+            }
+        }
+        error
+    }
+
+    fn continue_above(&mut self, partition: u32, offset: u64) -> Result<()> {
+        let index = partition as usize;
+        let next = self.tails.get(index).ok_or(Error::NoPartition { partition })?.next;
+        if next >= offset {
+            return Ok(());
+        }
+        self.tails[index].next = offset;
+        self.roll(index, offset)?;
+        self.shared.set_end(index, offset);
+        Ok(())
+    }
+
+    fn roll(&mut self, index: usize, first: u64) -> Result<()> {
+        let tail = &mut self.tails[index];
+        if tail.first == first {
+            return Ok(());
+        }
+        let partition = u32::try_from(index).unwrap_or(0);
+        let (path, file) = create_segment(&tail.folder, partition, first)?;
+        *tail =
+            Tail { folder: tail.folder.clone(), file, path, first, bytes: frame::HEADER_BYTES as u64, next: tail.next };
+        self.shared.add_segment(index, first);
+        Ok(())
+    }
+}
+
+/// Creates a segment and makes it and its name durable.
+pub(crate) fn create_segment(folder: &Path, partition: u32, first: u64) -> Result<(PathBuf, File)> {
+    let path = segment::path(folder, first);
+    let io = |source| Error::Io { action: "create", path: path.clone(), source };
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&path).map_err(io)?;
+    file.write_all(&frame::header(partition, first)).map_err(io)?;
+    file.sync_all().map_err(io)?;
+    sync_folder(folder)?;
+    Ok((path, file))
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    let io = |source| Error::Io { action: "sync", path: folder.to_owned(), source };
+    File::open(folder).and_then(|handle| handle.sync_all()).map_err(io)
+}
+
+/// Keeps commits at least `floor` apart against a storm of tiny syncs.
+fn pace(started: Instant, floor: Duration) {
+    if let Some(rest) = floor.checked_sub(started.elapsed()) {
+        std::thread::sleep(rest);
+    }
+}
+
+/// The same error for one more caller.
+fn repeat(error: &Error) -> Error {
+    match error {
+        Error::Full { free_bytes, reserve_bytes } => {
+            Error::Full { free_bytes: *free_bytes, reserve_bytes: *reserve_bytes }
+        }
+        other => Error::Stalled { reason: format!("{other}") },
+    }
+}

@@ -1,0 +1,171 @@
+//! The embedded log: durability, order, torn tails and damage.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use bytes::Bytes;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tributary_log::{EmbeddedLog, EmbeddedOptions, Entry, Error, Frame, Health, Log};
+
+fn options() -> EmbeddedOptions {
+    EmbeddedOptions { partitions: 1, disk_reserve_bytes: 0, ..EmbeddedOptions::default() }
+}
+
+fn open(dir: &Path, options: EmbeddedOptions) -> Arc<EmbeddedLog> {
+    Arc::new(EmbeddedLog::open(dir, options).unwrap())
+}
+
+fn entry(value: &str) -> Entry {
+    Entry { key: Bytes::from_static(b"key"), value: Bytes::copy_from_slice(value.as_bytes()) }
+}
+
+async fn all(log: &Arc<EmbeddedLog>) -> Vec<Frame> {
+    let mut frames: Vec<Frame> = Vec::new();
+    loop {
+        let from = frames.last().map_or(0, |frame| frame.offset + 1);
+        let more = log.read(0, from, 100).await.unwrap();
+        if more.is_empty() {
+            return frames;
+        }
+        frames.extend(more);
+    }
+}
+
+fn values(frames: &[Frame]) -> Vec<String> {
+    frames.iter().map(|frame| String::from_utf8(frame.value.to_vec()).unwrap()).collect()
+}
+
+fn last_segment(dir: &Path) -> PathBuf {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(dir.join("0")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.pop().unwrap()
+}
+
+async fn filled(dir: &Path, count: usize) {
+    let log = open(dir, options());
+    for n in 0..count {
+        log.append(vec![entry(&format!("value {n}"))]).await.unwrap();
+    }
+    log.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_come_back_in_order_and_survive_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = EmbeddedOptions { segment_bytes: 500, ..options() };
+    let log = open(dir.path(), small.clone());
+    let id = log.id();
+    for batch in 0..20 {
+        let entries = (0..5).map(|n| entry(&format!("{}", batch * 5 + n))).collect();
+        let positions = log.append(entries).await.unwrap();
+        assert_eq!(positions[4].offset, batch * 5 + 4);
+    }
+    let expected: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+    assert_eq!(values(&all(&log).await), expected);
+    log.close().await.unwrap();
+    assert!(matches!(log.append(vec![entry("x")]).await, Err(Error::Stalled { .. })));
+    let log = open(dir.path(), small);
+    assert_eq!(log.id(), id);
+    assert_eq!(values(&all(&log).await), expected);
+    assert_eq!(log.durable_ends().await.unwrap(), [100]);
+    assert_eq!(log.read(0, 37, 1).await.unwrap()[0].offset, 37);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_keys_share_a_partition_and_concurrent_appends_all_land() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), EmbeddedOptions { partitions: 4, ..options() });
+    let append = |n: u32| {
+        let log = Arc::clone(&log);
+        tokio::spawn(async move {
+            let key = Bytes::from(format!("key {}", n % 10));
+            (n % 10, log.append(vec![Entry { key, value: Bytes::from(n.to_string()) }]).await.unwrap()[0].partition)
+        })
+    };
+    let mut partitions = std::collections::BTreeMap::new();
+    for task in (0..500).map(append).collect::<Vec<_>>() {
+        let (key, partition) = task.await.unwrap();
+        assert_eq!(*partitions.entry(key).or_insert(partition), partition);
+    }
+    assert_eq!(log.durable_ends().await.unwrap().iter().sum::<u64>(), 500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_torn_tail_is_cut_wherever_it_tears() {
+    let origin = tempfile::tempdir().unwrap();
+    filled(origin.path(), 3).await;
+    let bytes = std::fs::read(last_segment(origin.path())).unwrap();
+    let frame = (bytes.len() - 24) / 3;
+    for length in 24..bytes.len() {
+        std::fs::write(last_segment(origin.path()), &bytes[..length]).unwrap();
+        let log = open(origin.path(), options());
+        let whole = (length - 24) / frame;
+        assert_eq!(all(&log).await.len(), whole, "cut at {length}");
+        assert!(log.quarantined().is_empty());
+        let position = log.append(vec![entry("after")]).await.unwrap()[0];
+        assert_eq!(position.offset, whole as u64);
+        assert_eq!(values(&all(&log).await).last().unwrap(), "after");
+        log.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_byte_loses_its_frame_only_and_is_reported() {
+    let origin = tempfile::tempdir().unwrap();
+    filled(origin.path(), 5).await;
+    let file = last_segment(origin.path());
+    let bytes = std::fs::read(&file).unwrap();
+    let frame = (bytes.len() - 24) / 5;
+    for at in 24..24 + 4 * frame {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x40;
+        std::fs::write(&file, &damaged).unwrap();
+        let log = open(origin.path(), options());
+        let expected: Vec<u64> = (0..5).filter(|&n| n != ((at - 24) / frame) as u64).collect();
+        let offsets: Vec<u64> = all(&log).await.iter().map(|frame| frame.offset).collect();
+        assert_eq!(offsets, expected, "byte {at}");
+        assert_eq!(log.quarantined().len(), 1, "byte {at}");
+        log.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), EmbeddedOptions { disk_reserve_bytes: u64::MAX, ..options() });
+    assert!(matches!(log.append(vec![entry("x")]).await, Err(Error::Full { .. })));
+    assert!(matches!(log.health(), Health::Full { .. }));
+    assert!(all(&log).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_continue_above_and_old_segments_are_released() {
+    let dir = tempfile::tempdir().unwrap();
+    let short = EmbeddedOptions { segment_bytes: 100, retain_bytes: 0, retain: Duration::ZERO, ..options() };
+    let log = open(dir.path(), short.clone());
+    for n in 0..10 {
+        log.append(vec![entry(&format!("value number {n}"))]).await.unwrap();
+    }
+    log.release(0, 5).await.unwrap();
+    let first = all(&log).await[0].offset;
+    assert!((1..=5).contains(&first), "{first}");
+    log.continue_above(0, 1000).await.unwrap();
+    log.close().await.unwrap();
+    let log = open(dir.path(), short);
+    assert_eq!(log.durable_ends().await.unwrap(), [1000]);
+    assert_eq!(log.append(vec![entry("x")]).await.unwrap()[0].offset, 1000);
+    assert_eq!(log.read(0, 500, 1).await.unwrap()[0].offset, 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_ends_with_news() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), options());
+    let waiting = {
+        let log = Arc::clone(&log);
+        tokio::spawn(async move { log.wait(0, 0).await })
+    };
+    log.append(vec![entry("x")]).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap().unwrap();
+}

@@ -1,0 +1,147 @@
+//! Survivorship: which of the members' contributions a profile shows.
+
+use crate::apply::least_seen;
+use crate::keys::{hash_at, key, of};
+use crate::state::Inner;
+use crate::values::{Contribution, Contributions, Node, decode, decode_numbers};
+use crate::{ProfileRow, Provenance, Result};
+use std::collections::BTreeMap;
+use tributary_protocol::{Identifier, Json, Timestamp};
+use uuid::Uuid;
+
+/// Which of several values of a trait counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// The one with the greatest event time.
+    #[default]
+    MostRecent,
+    /// The one of the first source in this list; unlisted sources come last.
+    SourcePriority(Vec<String>),
+}
+
+impl Rule {
+    /// Smaller is better.
+    fn rank(&self, source: &str) -> usize {
+        match self {
+            Self::MostRecent => 0,
+            Self::SourcePriority(sources) => sources.iter().position(|name| name == source).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// Returns the name under which a trait is folded: lower snake case, other
+/// characters `_`. `createdAt`, `Created At` and `created_at` are one trait.
+///
+/// ```
+/// assert_eq!(tributary_state::fold_trait_name("Lead Status"), "lead_status");
+/// assert_eq!(tributary_state::fold_trait_name("createdAt"), "created_at");
+/// ```
+#[must_use]
+pub fn fold_trait_name(name: &str) -> String {
+    let mut folded = String::with_capacity(name.len() + 4);
+    let mut previous_lower = false;
+    for c in name.trim().chars() {
+        if c.is_uppercase() && previous_lower {
+            folded.push('_');
+        }
+        previous_lower = c.is_lowercase() || c.is_ascii_digit();
+        if c.is_alphanumeric() {
+            folded.extend(c.to_lowercase());
+        } else if !folded.ends_with('_') {
+            folded.push('_');
+        }
+    }
+    folded
+}
+
+/// A contribution that competes for a trait.
+struct Candidate {
+    source: String,
+    node: String,
+    contribution: Contribution,
+}
+
+impl Inner {
+    /// Folds the profile `id`; `None` if nobody is called so now.
+    pub(crate) fn fold(&self, id: u128) -> Result<Option<ProfileRow>> {
+        let members: Vec<u128> = self.store.scan(&of(b'M', id))?.iter().map(|(key, _)| hash_at(key, 17)).collect();
+        if members.is_empty() {
+            return Ok(None);
+        }
+        let mut nodes: Vec<(u128, Node)> = Vec::new();
+        let mut identifiers: Vec<Identifier> = Vec::new();
+        let mut candidates: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
+        for member in members {
+            let Some(bytes) = self.store.get(&of(b'N', member))? else { continue };
+            let node: Node = decode("node", &bytes)?;
+            identifiers.push(node.identifier.clone());
+            for (_, phone) in self.store.scan(&of(b'I', member))? {
+                identifiers.push(decode("phone", &phone)?);
+            }
+            self.collect(member, &node, &mut candidates)?;
+            nodes.push((member, node));
+        }
+        identifiers.sort();
+        identifiers.dedup();
+        let seen = nodes.iter().map(|(_, node)| node.first_seen);
+        let contributed = candidates.values().flatten().map(|candidate| candidate.contribution.event_time);
+        let updated_at = Timestamp(seen.chain(contributed).max().unwrap_or_default());
+        let created_at = least_seen(nodes.iter().map(|(_, node)| node));
+        let (traits, provenance) = self.survivors(candidates);
+        Ok(Some(ProfileRow {
+            profile_id: Uuid::from_u128(id),
+            identifiers,
+            created_at,
+            updated_at,
+            traits,
+            provenance,
+        }))
+    }
+
+    /// Adds what a node contributes and no deletion hides.
+    fn collect(&self, member: u128, node: &Node, candidates: &mut BTreeMap<String, Vec<Candidate>>) -> Result<()> {
+        for (place, bytes) in self.store.scan(&of(b'C', member))? {
+            let name_and_source = String::from_utf8_lossy(&place[17..]).into_owned();
+            let Some((name, source)) = name_and_source.split_once('\0') else { continue };
+            let contributions: Contributions = decode("contribution", &bytes)?;
+            let tombstone = self.store.get(&key(b'T', &[&member.to_be_bytes(), source.as_bytes()]))?;
+            let deleted_up_to = tombstone.map(|bytes| decode_numbers::<1>("tombstone", &bytes)).transpose()?;
+            let contribution = contributions.greatest;
+            if deleted_up_to.is_some_and(|[time]| contribution.event_time <= time.cast_signed()) {
+                continue;
+            }
+            let candidate = Candidate { source: source.to_owned(), node: node.identifier.to_string(), contribution };
+            candidates.entry(name.to_owned()).or_default().push(candidate);
+        }
+        Ok(())
+    }
+
+    fn survivors(&self, candidates: BTreeMap<String, Vec<Candidate>>) -> (Json, BTreeMap<String, Provenance>) {
+        let mut traits = Json::new();
+        let mut provenance = BTreeMap::new();
+        for (name, of_trait) in candidates {
+            let rule = self.options.survivorship.get(&name).unwrap_or(&self.options.survivorship_default);
+            let order = |candidate: &Candidate| {
+                (
+                    std::cmp::Reverse(rule.rank(&candidate.source)),
+                    candidate.contribution.clone(),
+                    candidate.source.clone(),
+                )
+            };
+            let Some(best) = of_trait.into_iter().max_by_key(order) else { continue };
+            let value: serde_json::Value = serde_json::from_str(&best.contribution.value).unwrap_or_default();
+            if value.is_null() {
+                continue;
+            }
+            let source = Provenance {
+                source: best.source,
+                node: best.node,
+                event_time: Timestamp(best.contribution.event_time),
+                message_id: best.contribution.message_id,
+            };
+            traits.insert(name.clone(), value);
+            provenance.insert(name, source);
+        }
+        (traits, provenance)
+    }
+}

@@ -1,0 +1,43 @@
+//! Layout of the keys. Hashes are 128 bits, big endian; the first byte tells the kind.
+//!
+//! | key | value |
+//! |---|---|
+//! | `P` partition | next offset to apply |
+//! | `D` dedup hash | position of the copy that counted |
+//! | `N` node | the identifier, when first seen, its profile |
+//! | `E` node node (both ways) | strength of the edge, whether the forest holds it |
+//! | `C` node trait `\0` source | contributions: the greatest and the least |
+//! | `T` node source | deleted up to this event time |
+//! | `M` profile node | nothing: the node is a member |
+//! | `A` profile | the anchor of every id that was ever published |
+//! | `J` object | the snapshot that counts |
+//! | `H` phone owner, `I` owner phone | when first seen together |
+//! | `Y` table row | sequence number of the last change: the row is dirty |
+//! | `O` sequence | a change of the partition, not yet in its table |
+//! | `L`, `S` | id of the log; the last sequence number |
+
+/// Joins the parts of a key.
+pub(crate) fn key(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(tag);
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// A key of one hash.
+pub(crate) fn of(tag: u8, hash: u128) -> Vec<u8> {
+    key(tag, &[&hash.to_be_bytes()])
+}
+
+/// A key of two hashes.
+pub(crate) fn pair(tag: u8, one: u128, other: u128) -> Vec<u8> {
+    key(tag, &[&one.to_be_bytes(), &other.to_be_bytes()])
+}
+
+/// The hash that stands `at` bytes into a key.
+pub(crate) fn hash_at(key: &[u8], at: usize) -> u128 {
+    let bytes = key.get(at..at + 16).and_then(|bytes| bytes.try_into().ok());
+    u128::from_be_bytes(bytes.unwrap_or_default())
+}

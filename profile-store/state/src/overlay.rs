@@ -1,0 +1,57 @@
+//! What a batch is about to write, above what the store holds.
+
+use crate::values::{decode, encode};
+use crate::{Result, Store, Write};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+
+/// Reads see the batch's own writes.
+pub(crate) struct Overlay<'s> {
+    store: &'s dyn Store,
+    writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+impl<'s> Overlay<'s> {
+    pub(crate) fn new(store: &'s dyn Store) -> Self {
+        Self { store, writes: BTreeMap::new() }
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self.writes.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => self.store.get(key),
+        }
+    }
+
+    pub(crate) fn read<T: DeserializeOwned>(&self, what: &'static str, key: &[u8]) -> Result<Option<T>> {
+        self.get(key)?.map(|bytes| decode(what, &bytes)).transpose()
+    }
+
+    pub(crate) fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut found: BTreeMap<Vec<u8>, Vec<u8>> = self.store.scan(prefix)?.into_iter().collect();
+        for (key, value) in self.writes.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)) {
+            match value {
+                Some(value) => drop(found.insert(key.clone(), value.clone())),
+                None => drop(found.remove(key)),
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.writes.insert(key, Some(value));
+    }
+
+    pub(crate) fn write<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
+        self.put(key, encode(value));
+    }
+
+    pub(crate) fn remove(&mut self, key: Vec<u8>) {
+        self.writes.insert(key, None);
+    }
+
+    pub(crate) fn into_writes(self) -> Vec<Write> {
+        self.writes.into_iter().collect()
+    }
+}

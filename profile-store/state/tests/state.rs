@@ -1,0 +1,233 @@
+//! The state: dedupe, resolution and fold do not depend on order.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use tributary_protocol::{Identifier, Json, LogValue, Object, Record, RecordKind, Timestamp, Timestamps};
+use tributary_state::{IdentityRow, Mode, Options, ProfileRow, Rule, State, Table};
+use uuid::Uuid;
+
+fn record(
+    message_id: &str,
+    kind: RecordKind,
+    time: i64,
+    identifiers: &[(&str, &str)],
+    traits: &serde_json::Value,
+) -> Record {
+    let mut identifiers: Vec<Identifier> =
+        identifiers.iter().filter_map(|(kind, value)| Identifier::new(kind, value)).collect();
+    identifiers.sort();
+    let stamp = Timestamp(time * 1_000_000);
+    Record {
+        source: "web".to_owned(),
+        message_id: message_id.to_owned(),
+        kind,
+        timestamps: Timestamps {
+            timestamp: stamp,
+            original_timestamp: Some(stamp),
+            sent_at: None,
+            received_at: Timestamp(i64::MAX),
+        },
+        user_id: None,
+        anonymous_id: None,
+        group_id: None,
+        previous_id: None,
+        node: Record::owner("web", &identifiers),
+        identifiers,
+        event: None,
+        properties: Json::new(),
+        traits: traits.as_object().cloned().unwrap_or_default(),
+        context: Json::new(),
+        consent: Json::new(),
+        object: None,
+    }
+}
+
+fn identify(message_id: &str, time: i64, identifiers: &[(&str, &str)], traits: &serde_json::Value) -> LogValue {
+    LogValue::Record(Box::new(record(message_id, RecordKind::Identify, time, identifiers, traits)))
+}
+
+/// Applies values one after another and keeps the rows that tables would hold.
+fn apply(state: &State, values: Vec<LogValue>) -> tributary_state::Applied {
+    let from = state.position(0).unwrap();
+    let values: Vec<(u64, LogValue)> = (from..).zip(values).collect();
+    let next = from + values.len() as u64;
+    state.apply(0, next, values, Mode::Live).unwrap()
+}
+
+fn export(state: &State) -> (Vec<ProfileRow>, Vec<IdentityRow>) {
+    let rows = |table| state.dirty(table).unwrap().into_iter().map(|(row, _)| row);
+    let profiles = rows(Table::Profiles).filter_map(|id| state.profile_row(id).unwrap()).collect();
+    let mut identities: Vec<IdentityRow> =
+        rows(Table::Identities).filter_map(|id| state.identity_row(id).unwrap()).collect();
+    identities.sort_by(|one, other| one.node.cmp(&other.node));
+    (profiles, identities)
+}
+
+fn profile(state: &State, kind: &str, value: &str) -> ProfileRow {
+    let id = state.profile_of(&Identifier::new(kind, value).unwrap()).unwrap().unwrap();
+    state.profile_row(id.as_u128()).unwrap().unwrap()
+}
+
+/// Records of a few people with overlapping identifiers, deletes among them.
+fn random_records(seed: u64) -> Vec<LogValue> {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut records = Vec::new();
+    for n in 0..120 {
+        let person = rng.random_range(0..12);
+        let (user, email) = (format!("u{}", person % 7), format!("p{}@example.com", rng.random_range(0..10)));
+        let anonymous = format!("a{}", rng.random_range(0..20));
+        let all = [
+            ("user_id", user.as_str()),
+            ("email", email.as_str()),
+            ("anonymous_id", anonymous.as_str()),
+            ("phone", "+4930901820"),
+        ];
+        let some: Vec<(&str, &str)> = all.into_iter().filter(|_| rng.random_bool(0.5)).collect();
+        let traits = json!({ "plan": rng.random_range(0..4), "firstName": format!("n{person}"), "gone": null });
+        let kind = if rng.random_bool(0.05) { RecordKind::Delete } else { RecordKind::Identify };
+        let record = record(&format!("m{n}"), kind, rng.random_range(1000..1060), &some, &traits);
+        records.push(LogValue::Record(Box::new(record)));
+    }
+    records
+}
+
+#[test]
+fn rows_do_not_depend_on_order_batches_or_repeats() {
+    for seed in 0..20 {
+        let records = random_records(seed);
+        let expected = {
+            let state = State::in_memory(Options { generic_after: 3, ..Options::default() });
+            apply(&state, records.clone());
+            export(&state)
+        };
+        for shuffle in 0..10 {
+            let mut rng = SmallRng::seed_from_u64(seed * 100 + shuffle);
+            let mut shuffled = records.clone();
+            let repeats = rng.random_range(0..40);
+            shuffled.extend((0..repeats).map(|_| records[rng.random_range(0..records.len())].clone()));
+            shuffled.shuffle(&mut rng);
+            let state = State::in_memory(Options { generic_after: 3, ..Options::default() });
+            let mut duplicates = 0;
+            while !shuffled.is_empty() {
+                let rest = shuffled.split_off(rng.random_range(1..=shuffled.len()));
+                duplicates += apply(&state, std::mem::replace(&mut shuffled, rest)).duplicates;
+            }
+            assert_eq!(duplicates, repeats, "seed {seed}");
+            assert_eq!(export(&state), expected, "seed {seed} shuffle {shuffle}");
+        }
+    }
+}
+
+#[test]
+fn one_user_id_a_profile_and_old_ids_resolve() {
+    let state = State::in_memory(Options::default());
+    apply(&state, vec![identify("1", 1, &[("email", "a@b.co")], &json!({ "city": "Ulm" }))]);
+    let anonymous = profile(&state, "email", "a@b.co").profile_id;
+    let changed =
+        apply(&state, vec![identify("2", 2, &[("email", "a@b.co"), ("user_id", "u1")], &json!({ "city": "Bonn" }))]);
+    assert_eq!(changed.changes[0].change, "assign");
+    let named = profile(&state, "user_id", "u1");
+    assert_ne!(named.profile_id, anonymous);
+    assert_eq!(state.resolve_id(anonymous).unwrap(), Some(named.profile_id));
+    assert_eq!(named.traits["city"], "Bonn");
+    assert_eq!(named.provenance["city"].message_id, "2");
+    apply(&state, vec![identify("3", 3, &[("email", "a@b.co"), ("user_id", "u2")], &json!({}))]);
+    assert_ne!(profile(&state, "user_id", "u2").profile_id, named.profile_id);
+    assert_eq!(profile(&state, "email", "a@b.co").profile_id, named.profile_id);
+}
+
+#[test]
+fn merges_are_history() {
+    let state = State::in_memory(Options::default());
+    apply(
+        &state,
+        vec![
+            identify("1", 1, &[("user_id", "u1")], &json!({})),
+            identify("2", 2, &[("anonymous_id", "a1")], &json!({})),
+        ],
+    );
+    let applied = apply(&state, vec![identify("3", 3, &[("user_id", "u1"), ("anonymous_id", "a1")], &json!({}))]);
+    assert_eq!(applied.changes.len(), 1);
+    assert_eq!(applied.changes[0].change, "merge");
+    assert_eq!(state.outbox().unwrap().len(), 1);
+    let sequences: Vec<u64> = state.outbox().unwrap().iter().map(|(sequence, _)| *sequence).collect();
+    state.clear_outbox(&sequences).unwrap();
+    assert!(state.outbox().unwrap().is_empty());
+}
+
+#[test]
+fn a_value_that_too_many_share_joins_nothing() {
+    let state = State::in_memory(Options::default());
+    let shared =
+        |n: usize| identify(&n.to_string(), 5, &[("user_id", &format!("u{n}")), ("device", "kiosk")], &json!({}));
+    apply(&state, (0..25).map(shared).collect());
+    let joined = profile(&state, "device", "kiosk");
+    assert_eq!(joined.identifiers.len(), 2);
+    apply(&state, vec![shared(25)]);
+    assert_eq!(profile(&state, "device", "kiosk").identifiers.len(), 1);
+}
+
+#[test]
+fn survivorship_and_deletion() {
+    let rule = Rule::SourcePriority(vec!["crm".to_owned()]);
+    let survivorship = BTreeMap::from([("city".to_owned(), rule)]);
+    let state = State::in_memory(Options { survivorship, ..Options::default() });
+    let mut crm =
+        record("c", RecordKind::Identify, 1, &[("user_id", "u")], &json!({ "city": "Rome", "Lead Status": "new" }));
+    crm.source = "crm".to_owned();
+    apply(
+        &state,
+        vec![
+            identify("w", 9, &[("user_id", "u")], &json!({ "city": "Oslo", "lead_status": "open" })),
+            LogValue::Record(Box::new(crm)),
+        ],
+    );
+    let row = profile(&state, "user_id", "u");
+    assert_eq!(row.traits, json!({ "city": "Rome", "lead_status": "open" }).as_object().cloned().unwrap());
+    let delete = record("d", RecordKind::Delete, 9, &[("user_id", "u")], &json!({}));
+    apply(&state, vec![LogValue::Record(Box::new(delete))]);
+    assert_eq!(profile(&state, "user_id", "u").traits["lead_status"], "new");
+}
+
+#[test]
+fn the_newest_snapshot_of_an_object_counts() {
+    let state = State::in_memory(Options::default());
+    let deal = |message: &str, time: i64, amount: i64| {
+        let fields = json!({ "amount": amount }).as_object().cloned().unwrap();
+        let object =
+            Object { kind: "deals".to_owned(), id: "D1".to_owned(), fields, associations: Vec::new(), deleted: false };
+        let bare = record(message, RecordKind::Object, time, &[], &json!({}));
+        LogValue::Record(Box::new(Record { object: Some(object), ..bare }))
+    };
+    apply(&state, vec![deal("new", 9, 2), deal("old", 3, 1)]);
+    let (row, _) = state.dirty(Table::Objects).unwrap()[0];
+    assert_eq!(state.object_row(row).unwrap().unwrap().fields["amount"], 2);
+}
+
+#[test]
+fn the_state_survives_reopening_and_skips_what_it_applied() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("state");
+    let log_id = Uuid::from_u128(7);
+    let state = State::open(&folder, log_id, 1, Options::default()).unwrap();
+    assert!(state.is_new());
+    apply(&state, random_records(1));
+    let (expected, dirty) = (export(&state), state.dirty(Table::Profiles).unwrap());
+    drop(state);
+    let state = State::open(&folder, log_id, 1, Options::default()).unwrap();
+    assert!(!state.is_new());
+    assert_eq!(state.position(0).unwrap(), 120);
+    let again: Vec<(u64, LogValue)> = (0..).zip(random_records(1)).collect();
+    assert!(state.apply(0, 120, again, Mode::Live).unwrap().counted.is_empty());
+    assert_eq!(export(&state), expected);
+    state.clear_dirty(Table::Profiles, &dirty).unwrap();
+    assert!(state.dirty(Table::Profiles).unwrap().is_empty());
+    let ids: BTreeSet<Uuid> = expected.0.iter().map(|row| row.profile_id).collect();
+    assert_eq!(ids.len(), expected.0.len());
+    drop(state);
+    assert!(State::open(&folder, Uuid::from_u128(8), 1, Options::default()).is_err());
+}

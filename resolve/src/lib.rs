@@ -1,0 +1,21 @@
+//! Identity resolution, pass 1: which identifiers belong together. Pure: no
+//! I/O, no async.
+//!
+//! ```text
+//! observed edges --> Resolver{ forest of one batch above an Evidence } --> Changes{ edges, components }
+//! ```
+//!
+//! The partition is a function of the evidence, never of its order: it is
+//! what [`kruskal()`] gives from scratch, and [`Resolver`] keeps it incrementally.
+
+mod anchor;
+mod evidence;
+mod graph;
+mod kruskal;
+mod resolver;
+
+pub use anchor::{AnchorKey, DEFAULT_ID_KEY, anchor, profile_id};
+pub use evidence::{Edge, Evidence, Neighbour, NodeFacts, NodeId, Strength};
+pub use graph::Graph;
+pub use kruskal::{Forest, kruskal};
+pub use resolver::{Changes, Component, EdgeChange, Resolver};
