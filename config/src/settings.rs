@@ -1,0 +1,205 @@
+//! Every section but the sources, with its defaults.
+
+use crate::{IdKey, Secret};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// Where accepted records are made durable.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum LogSettings {
+    /// A folder of this process.
+    Embedded(EmbeddedLog),
+    /// Apache Kafka.
+    Kafka(KafkaLog),
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self::Embedded(EmbeddedLog::default())
+    }
+}
+
+/// The embedded log, in the folder `log` of the data folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EmbeddedLog {
+    /// Number of partitions, 1 to 256; fixed when the log is created. Default 4.
+    pub partitions: u32,
+    /// Bytes of a segment file, at least 1 MiB. Default 128 MiB.
+    pub segment_bytes: u64,
+    /// Bytes that are kept behind what all tables hold. Default 1 GiB.
+    pub retain_bytes: u64,
+    /// Seconds that are kept behind what all tables hold; the larger of both counts. Default 86400.
+    pub retain_seconds: u64,
+}
+
+impl Default for EmbeddedLog {
+    fn default() -> Self {
+        Self { partitions: 4, segment_bytes: 128 << 20, retain_bytes: 1 << 30, retain_seconds: 86_400 }
+    }
+}
+
+/// The log in Apache Kafka.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaLog {
+    /// Brokers to start from: `host:port,...`.
+    pub brokers: String,
+    /// The topic; created if it is not there. Default `tributary`.
+    #[serde(default = "default_topic")]
+    pub topic: String,
+    /// Partitions of a topic that is created, 1 to 256. Default 4.
+    #[serde(default = "default_partitions")]
+    pub partitions: u32,
+    /// Replicas of a topic that is created. Default: the broker's own.
+    #[serde(default)]
+    pub replication: Option<u16>,
+    /// Settings passed on to librdkafka (security, timeouts); masked when printed. Default none.
+    #[serde(default)]
+    pub properties: BTreeMap<String, Secret>,
+}
+
+fn default_topic() -> String {
+    "tributary".to_owned()
+}
+
+fn default_partitions() -> u32 {
+    4
+}
+
+/// The ingest port.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IngestSettings {
+    /// Address. Default `127.0.0.1:8090`.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Most bytes of one event. Default 32768.
+    pub event_bytes_max: usize,
+    /// Most bytes of one request, inflated. Default 512000.
+    pub batch_bytes_max: usize,
+    /// Most events of one request. Default 2500.
+    pub batch_events_max: usize,
+    /// Answer as Segment does, 200 even to an unknown write key. Default false.
+    pub segment_strict: bool,
+    /// Most connections at a time. Default 4096.
+    pub connections_max: usize,
+}
+
+impl Default for IngestSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
+            event_bytes_max: 32 * 1024,
+            batch_bytes_max: 500 * 1024,
+            batch_events_max: 2500,
+            segment_strict: false,
+            connections_max: 4096,
+        }
+    }
+}
+
+/// The admin port: queries, profiles, metrics, health.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminSettings {
+    /// Address. Beyond loopback a token is needed. Default `127.0.0.1:8091`.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Bearer token that every request must carry. Default none.
+    pub token: Option<Secret>,
+}
+
+impl Default for AdminSettings {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8091)), token: None }
+    }
+}
+
+/// How records become people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentitySettings {
+    /// An identifier seen with more distinct user_ids than this joins nothing. Default 25.
+    pub generic_after: u32,
+    /// Key of the profile ids, 32 hexadecimal digits; fixed when the data folder is created.
+    /// Default: a public constant, so that two servers agree.
+    pub id_key: Option<IdKey>,
+    /// Values that identify nobody, by kind (`email: [noreply@example.com]`), besides the built-in ones. Default none.
+    pub blocked_values: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for IdentitySettings {
+    fn default() -> Self {
+        Self { generic_after: 25, id_key: None, blocked_values: BTreeMap::new() }
+    }
+}
+
+/// Type that a trait is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum TraitType {
+    String,
+    Integer,
+    Float,
+    Boolean,
+    Timestamp,
+}
+
+/// Which of several values of a trait counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SurvivorshipRule {
+    /// The one with the greatest event time.
+    MostRecent,
+    /// The one of the first source in this list that has one; sources that are not listed come last.
+    SourcePriority(Vec<String>),
+}
+
+/// Survivorship rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SurvivorshipSettings {
+    /// Rule of traits that have none of their own. Default `most_recent`.
+    pub default: SurvivorshipRule,
+    /// Rule by trait: `most_recent` or `{source_priority: [crm, web]}`. Default none.
+    pub traits: BTreeMap<String, SurvivorshipRule>,
+}
+
+impl Default for SurvivorshipSettings {
+    fn default() -> Self {
+        Self { default: SurvivorshipRule::MostRecent, traits: BTreeMap::new() }
+    }
+}
+
+/// The Delta tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TableSettings {
+    /// Longest time between two commits of a table, 1 to 3600 seconds. Default 10.
+    pub commit_interval_seconds: u64,
+    /// Small files of a table that start a merge, at least 2. Default 64.
+    pub compact_files: usize,
+    /// Files below this many bytes are small. Default 128 MiB.
+    pub file_bytes_target: u64,
+    /// A file is rewritten above this part of dead rows, 0 to 1. Default 0.2.
+    pub dead_rows_max: f64,
+    /// Seconds that replaced files stay for readers. Default 3600.
+    pub expire_seconds: u64,
+}
+
+impl Default for TableSettings {
+    fn default() -> Self {
+        Self {
+            commit_interval_seconds: 10,
+            compact_files: 64,
+            file_bytes_target: 128 << 20,
+            dead_rows_max: 0.2,
+            expire_seconds: 3600,
+        }
+    }
+}

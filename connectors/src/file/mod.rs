@@ -1,0 +1,159 @@
+//! The `file` source: each row of a CSV, JSON Lines or Parquet file counts once.
+//!
+//! ```text
+//! file + cursor --> still the same beginning? --> rows behind the cursor, else all rows --> records
+//! ```
+//!
+//! A row's message id is the hash of stream, key and content: a file that is
+//! replaced is read again, and rows that it had before are duplicates.
+
+mod mapping;
+#[cfg(feature = "parquet")]
+mod parquet_rows;
+mod position;
+mod rows;
+
+use crate::{Batch, Cursor, Error, Result, Source, Stream};
+use async_trait::async_trait;
+use mapping::Mapping;
+use position::Position;
+use std::sync::Arc;
+use tributary_config::{FileFormat, FileSource};
+use tributary_protocol::{FailedEvent, Json, LogValue, Timestamp};
+
+/// Most rows of a batch.
+const BATCH_ROWS: usize = 2000;
+/// Bytes of rows after which a batch ends.
+const BATCH_BYTES: u64 = 4 << 20;
+
+/// One row: its values, or why it has none and its bytes.
+pub(crate) type Row = Result<Json, BrokenRow>;
+
+/// A row that cannot be read.
+pub(crate) struct BrokenRow {
+    message: String,
+    payload: Vec<u8>,
+}
+
+/// Rows read, and the position behind them.
+pub(crate) struct Rows {
+    rows: Vec<Row>,
+    position: Position,
+}
+
+/// A file of rows.
+#[derive(Clone)]
+pub struct FileReader {
+    settings: Arc<FileSource>,
+    mapping: Arc<Mapping>,
+}
+
+impl FileReader {
+    /// Checks the settings; the file may come later.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the time zone is unknown.
+    pub fn new(settings: &FileSource) -> Result<Self> {
+        Ok(Self { settings: Arc::new(settings.clone()), mapping: Arc::new(Mapping::new(settings)?) })
+    }
+
+    fn columns(&self) -> Result<Vec<String>> {
+        match self.settings.format {
+            Some(FileFormat::Parquet) => parquet_columns(&self.settings),
+            Some(FileFormat::Jsonl) => rows::jsonl_columns(&self.settings.path),
+            _ => rows::csv_columns(&self.settings),
+        }
+    }
+
+    fn check_columns(&self) -> Result<Vec<String>> {
+        let columns = self.columns()?;
+        // JSON Lines have no header: a column may first come in a later row.
+        if self.settings.format != Some(FileFormat::Jsonl) {
+            self.mapping.check(&self.settings.path, &columns)?;
+        }
+        Ok(columns)
+    }
+
+    fn read_batch(&self, cursor: Option<Cursor>, received_at: Timestamp) -> Result<Batch> {
+        let position = Position::at_start_of_read(&self.settings.path, cursor)?;
+        if position.done {
+            return Ok(Batch { records: Vec::new(), cursor: position.into_cursor(), more: false });
+        }
+        self.check_columns()?;
+        let Rows { rows, position } = match self.settings.format {
+            Some(FileFormat::Parquet) => parquet_read(&self.settings, position)?,
+            Some(FileFormat::Jsonl) => rows::read_jsonl(&self.settings.path, position)?,
+            _ => rows::read_csv(&self.settings, position)?,
+        };
+        let records = rows.into_iter().map(|row| self.record(row, received_at)).collect();
+        let more = !position.done;
+        Ok(Batch { records, cursor: position.with_hash(&self.settings.path)?.into_cursor(), more })
+    }
+
+    fn record(&self, row: Row, received_at: Timestamp) -> LogValue {
+        let mapped = row.and_then(|row| self.mapping.record(row, received_at));
+        match mapped {
+            Ok(record) => LogValue::Record(Box::new(record)),
+            Err(BrokenRow { message, payload }) => LogValue::Failed(FailedEvent {
+                source: self.settings.name.clone(),
+                reason: "invalid".to_owned(),
+                message,
+                payload,
+                received_at,
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl Source for FileReader {
+    fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    async fn check(&self) -> Result<()> {
+        let reader = self.clone();
+        blocking(move || reader.check_columns().map(|_| ())).await
+    }
+
+    async fn discover(&self) -> Result<Vec<Stream>> {
+        let reader = self.clone();
+        let columns = blocking(move || reader.columns()).await?;
+        Ok(vec![Stream { name: self.settings.stream.clone(), columns }])
+    }
+
+    async fn read(&self, stream: &str, cursor: Option<Cursor>, received_at: Timestamp) -> Result<Batch> {
+        if stream != self.settings.stream {
+            return Err(Error::Stream { stream: stream.to_owned() });
+        }
+        let reader = self.clone();
+        blocking(move || reader.read_batch(cursor, received_at)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined.unwrap_or_else(|error| Err(Error::Internal { reason: error.to_string() }))
+}
+
+#[cfg(feature = "parquet")]
+use parquet_rows::{columns as parquet_columns, read as parquet_read};
+
+#[cfg(not(feature = "parquet"))]
+fn without_parquet<T>(settings: &FileSource) -> Result<T> {
+    let reason = "this program was built without Parquet".to_owned();
+    Err(Error::Setting { source_name: settings.name.clone(), key: "format", reason })
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_columns(settings: &FileSource) -> Result<Vec<String>> {
+    without_parquet(settings)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_read(settings: &FileSource, _: Position) -> Result<Rows> {
+    without_parquet(settings)
+}
+
+#[cfg(test)]
+mod tests;

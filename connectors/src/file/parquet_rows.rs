@@ -1,0 +1,45 @@
+//! Rows of Parquet files, through Arrow's JSON form.
+
+use super::{BATCH_ROWS, Position, Rows};
+use crate::{Error, Result};
+use arrow::json::ArrayWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::fs::File;
+use tributary_config::FileSource;
+use tributary_protocol::Json;
+
+fn builder(settings: &FileSource) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let path = &settings.path;
+    let file = File::open(path).map_err(|source| Error::File { path: path.clone(), source })?;
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(settings, &error))
+}
+
+fn unreadable(settings: &FileSource, error: &dyn std::error::Error) -> Error {
+    Error::Format { path: settings.path.clone(), reason: error.to_string() }
+}
+
+/// Columns of the file's schema.
+pub(crate) fn columns(settings: &FileSource) -> Result<Vec<String>> {
+    Ok(builder(settings)?.schema().fields().iter().map(|field| field.name().clone()).collect())
+}
+
+/// Reads the next rows.
+pub(crate) fn read(settings: &FileSource, mut position: Position) -> Result<Rows> {
+    let skip = usize::try_from(position.rows).unwrap_or(usize::MAX);
+    let builder = builder(settings)?.with_batch_size(BATCH_ROWS).with_offset(skip).with_limit(BATCH_ROWS);
+    let mut writer = ArrayWriter::new(Vec::new());
+    for batch in builder.build().map_err(|error| unreadable(settings, &error))? {
+        let batch = batch.map_err(|error| unreadable(settings, &error))?;
+        writer.write(&batch).map_err(|error| unreadable(settings, &error))?;
+    }
+    writer.finish().map_err(|error| unreadable(settings, &error))?;
+    let bytes = writer.into_inner();
+    let rows: Vec<Json> = if bytes.is_empty() {
+        Vec::new()
+    } else {
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(settings, &error))?
+    };
+    position.done = rows.len() < BATCH_ROWS;
+    position.rows += rows.len() as u64;
+    Ok(Rows { rows: rows.into_iter().map(Ok).collect(), position })
+}

@@ -1,0 +1,63 @@
+//! Building a record, the same way for every source.
+
+use serde_json::Value;
+use tributary_protocol::{
+    Identifier, Json, KIND_ANONYMOUS_ID, KIND_USER_ID, Record, RecordKind, Timestamp, Timestamps,
+};
+
+/// What a source found in one row or payload.
+pub struct Draft {
+    pub kind: RecordKind,
+    pub message_id: String,
+    pub received_at: Timestamp,
+    /// When it happened; none: `received_at`.
+    pub happened_at: Option<Timestamp>,
+    /// Raw values; those that mean nothing are dropped.
+    pub identifiers: Vec<(String, String)>,
+}
+
+impl Draft {
+    /// Normalises the identifiers and chooses the owner.
+    pub fn into_record(self, source: &str) -> Record {
+        let mut identifiers: Vec<_> =
+            self.identifiers.iter().filter_map(|(kind, value)| Identifier::new(kind, value)).collect();
+        identifiers.sort();
+        identifiers.dedup();
+        let raw = |kind: &str| {
+            self.identifiers.iter().find(|(k, value)| k == kind && !value.is_empty()).map(|(_, value)| value.clone())
+        };
+        Record {
+            source: source.to_owned(),
+            kind: self.kind,
+            timestamps: Timestamps {
+                timestamp: self.happened_at.unwrap_or(self.received_at),
+                original_timestamp: self.happened_at,
+                sent_at: None,
+                received_at: self.received_at,
+            },
+            user_id: raw(KIND_USER_ID),
+            anonymous_id: raw(KIND_ANONYMOUS_ID),
+            group_id: raw("group_id"),
+            previous_id: None,
+            node: Record::owner(source, &identifiers),
+            identifiers,
+            event: None,
+            properties: Json::new(),
+            traits: Json::new(),
+            context: Json::new(),
+            consent: Json::new(),
+            object: None,
+            message_id: self.message_id,
+        }
+    }
+}
+
+/// The text of a scalar; `None` for null, lists and objects.
+pub fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,1 @@
+//! Runs the whole binary against real parts.
