@@ -2,18 +2,25 @@
 //! command does is in the modules; `pipeline` is the flow on one screen.
 
 mod admin;
+mod blocked;
 mod cli;
 mod client;
 mod data_dir;
+mod demo;
+mod log_ends;
+mod metrics;
 mod pipeline;
-mod profiles;
 mod pull;
+mod query;
+mod recovery;
 mod settings;
+mod stages;
 mod telemetry;
 mod webhooks;
 mod worker;
 
 use clap::Parser as _;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -21,9 +28,15 @@ fn main() -> ExitCode {
     telemetry::start();
     match command.run() {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads the output wants no more of it: `tributary sql ... | head`.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tributary: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }

@@ -1,101 +1,122 @@
 //! The flow, on one screen.
 //!
 //! ```text
-//! sources --> gateway/pull --> LOG --> worker{ dedupe -> resolve -> fold } --> profile API
+//! sources --> gateway/pull --> LOG --> worker{ dedupe -> resolve -> fold } --> tables --> SQL, segments, profile API
 //!                                      one atomic commit per batch
 //! ```
 
-use crate::admin::{self, Admin};
+use crate::admin::{self, Access, Admin};
+use crate::blocked::Blocked;
 use crate::data_dir::{DataDir, ServerAddress};
-use crate::profiles::{self, Profiles};
+use crate::metrics::{PositionMetrics, PullMetrics, WorkerMetrics};
+use crate::pull::{self, Pull};
+use crate::recovery::{self, Stores};
 use crate::settings::Settings;
-use crate::worker::{self, Worker};
-use crate::{pull, webhooks};
+use crate::stages::Stages;
+use crate::webhooks;
+use crate::worker::{Decoder, Worker};
 use anyhow::Context as _;
 use prometheus::Registry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-use tributary_state::State;
+use tributary_ingest::gateway::{self, GatewayState};
+use tributary_log::Log;
+use tributary_profile_store::api::{self, ApiState};
+use tributary_profile_store::query::{QueryEngine, StateIds};
 
 /// Runs the server until it is asked to stop (SIGINT or SIGTERM).
 ///
 /// # Errors
 /// If the folder, the log or a port cannot be had, or a stage fails.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let begun = Instant::now();
     let folder = DataDir::open(&settings.data_dir)?;
-    let log = settings.open_log(folder.path())?;
+    let log: Arc<dyn Log> = settings.open_log(folder.path()).await?;
     folder.check_log_id(log.id())?;
-    let state = State::open(&folder.path().join("state"), log.id(), log.partitions(), settings.state_options())?;
-    for partition in 0..log.partitions() {
-        log.continue_above(partition, state.position(partition)?).await?;
-    }
-    let registry = Registry::new();
-    let accepting = Arc::new(AtomicBool::new(false));
-    let gateway = webhooks::gateway(&settings, &folder, Arc::clone(&log), &registry)?;
-    let api = profiles::router(Profiles { state: state.clone(), source_names: settings.source_names().into() });
-    let admin = Admin {
-        log: Arc::clone(&log),
-        state: state.clone(),
-        registry: registry.clone(),
-        accepting: Arc::clone(&accepting),
-        token: settings.admin_token(),
+    tracing::debug!(since_start = ?begun.elapsed(), "log open");
+    let stores = recovery::open(&settings, &folder, &*log).await?;
+    let Stores { state, tables, registry } = &stores;
+
+    let mut stages = Stages::new(Arc::clone(&log), Arc::clone(tables));
+    stages.write_tables();
+    tracing::debug!(since_start = ?begun.elapsed(), "state and tables open");
+    let decoder = Decoder { blocked: Arc::new(Blocked::new(&settings.config.identity.blocked_values)) };
+    recovery::refill(&*log, &stores, &decoder).await?;
+    let metrics = WorkerMetrics::new(registry)?;
+    let worker = Worker::new(Arc::clone(&log), state.clone(), Arc::clone(tables), decoder, metrics)?;
+
+    let (ingest, admin) = (listen(settings.listen, "--listen").await?, listen(settings.admin, "--admin").await?);
+    let address = ServerAddress {
+        ingest: ingest.local_addr()?,
+        admin: admin.local_addr()?,
+        pid: std::process::id(),
+        token: uuid::Uuid::new_v4().simple().to_string(),
     };
-    let worker = Worker { log: Arc::clone(&log), state, metrics: worker::Metrics::new(&registry)? };
-    let ingest_port = listen(settings.listen).await?;
-    let admin_port = listen(settings.admin).await?;
-    let address =
-        ServerAddress { ingest: ingest_port.local_addr()?, admin: admin_port.local_addr()?, pid: std::process::id() };
+    let accepting = Arc::new(AtomicBool::new(false));
+    let routes = routes(&settings, &log, &stores, &worker, &address, &accepting)?;
+    let gateway = gateway(&settings, &folder, &log, registry)?;
+    let pulled = pull::sources(&settings.config)?;
+    let metrics = PullMetrics::new(registry, pulled.iter().map(|source| source.name()))?;
+    let pull = Pull { log, cursors: folder.path().join("cursors"), metrics };
 
-    let shutdown = CancellationToken::new();
-    let mut stages = JoinSet::new();
-    stages.spawn(worker.run(shutdown.clone()));
-    stages.spawn(pull::run(settings.config.clone(), Arc::clone(&log), folder.path().join("cursors"), shutdown.clone()));
-    stages.spawn(serve(ingest_port, gateway, &settings, shutdown.clone()));
-    stages.spawn(serve(admin_port, admin::router(admin, api), &settings, shutdown.clone()));
-
+    stages.work(worker, state.clone(), settings.log_is_elsewhere().then(|| folder.path().to_owned()));
+    stages.answer(admin, routes, settings.serve_settings());
+    stages.take_in(ingest, gateway, settings.serve_settings());
+    stages.pull(pull, pulled);
     folder.publish(&address)?;
     accepting.store(true, Ordering::Release);
-    tracing::info!(ingest = %address.ingest, admin = %address.admin, "ready");
-    let outcome = until_stopped(&mut stages).await;
+    let since_start = begun.elapsed();
+    tracing::info!(ingest = %address.ingest, admin = %address.admin, ?since_start, "ready");
+
+    let outcome = stages.until_stopped().await;
     accepting.store(false, Ordering::Release);
-    shutdown.cancel();
-    while let Some(ended) = stages.join_next().await {
-        if let Ok(Err(error)) = ended {
-            tracing::error!(error = format!("{error:#}"), "stage failed at shutdown");
-        }
-    }
-    log.close().await?;
-    outcome
-}
-async fn listen(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
-    let advice = || {
-        format!("listen on {address}: is another server running there? Choose another port with --listen or --admin")
-    };
-    TcpListener::bind(address).await.with_context(advice)
+    stages.stop(outcome).await
 }
 
-fn serve(
-    listener: TcpListener,
-    router: axum::Router,
+/// The ingest port's routes.
+fn gateway(
     settings: &Settings,
-    shutdown: CancellationToken,
-) -> impl Future<Output = anyhow::Result<()>> + use<> {
-    let limits = settings.serve_settings();
-    async move { Ok(tributary_serve::serve(listener, router, limits, shutdown).await?) }
+    folder: &DataDir,
+    log: &Arc<dyn Log>,
+    registry: &Registry,
+) -> anyhow::Result<axum::Router> {
+    let sources = settings.http_sources(folder)?;
+    let webhooks = webhooks::mounted(&settings.config)?;
+    let metrics = tributary_ingest::Metrics::new(registry)?;
+    let (limits, strict) = (settings.limits(), settings.config.ingest.segment_strict);
+    Ok(gateway::router(GatewayState::new(Arc::clone(log), sources, limits, strict, metrics, webhooks)))
 }
 
-/// Waits for a signal, or for a stage that fails. A stage that has nothing
-/// more to do (every file read) is no reason to stop.
-async fn until_stopped(stages: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    loop {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            Some(ended) = stages.join_next() => ended.context("a stage panicked")??,
-        }
-    }
+/// The admin port's routes.
+fn routes(
+    settings: &Settings,
+    log: &Arc<dyn Log>,
+    stores: &Stores,
+    worker: &Worker,
+    address: &ServerAddress,
+    accepting: &Arc<AtomicBool>,
+) -> anyhow::Result<axum::Router> {
+    let Stores { state, tables, registry } = stores;
+    let (views, source_names) = (Arc::clone(tables), settings.source_names());
+    let ids = Arc::new(StateIds::new(state.clone(), source_names.clone()));
+    let engine = QueryEngine::new(Arc::new(move || views.read_view()), ids, Settings::query_limits()?)?;
+    let admin = Admin {
+        log: Arc::clone(log),
+        positions: worker.positions(),
+        trouble: worker.trouble(),
+        tables: Arc::clone(tables),
+        engine: engine.clone(),
+        registry: registry.clone(),
+        offsets: PositionMetrics::new(registry)?,
+        accepting: Arc::clone(accepting),
+        access: Access { configured: settings.admin_token(), of_run: address.token.as_str().into() },
+    };
+    Ok(admin::router(admin, api::router(ApiState { engine, state: state.clone(), source_names })))
+}
+
+async fn listen(address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    let advice = || format!("listen on {address}: does something else listen there? Choose another port with {flag}");
+    TcpListener::bind(address).await.with_context(advice)
 }

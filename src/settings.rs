@@ -2,29 +2,35 @@
 
 use crate::cli::RunArgs;
 use crate::data_dir::DataDir;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tributary_config::{Config, EmbeddedLog as EmbeddedSettings, LogSettings, Source, SurvivorshipRule};
-use tributary_ingest::{HttpSource, Limits};
-use tributary_log::{EmbeddedLog, EmbeddedOptions, Log};
+use tributary_config::{Config, IdKey, LogSettings, Source, SurvivorshipRule};
+use tributary_ingest::gateway::{HttpSource, Limits};
+use tributary_log::{EmbeddedLog, EmbeddedOptions, KafkaLog, KafkaOptions, Log};
+use tributary_profile_store::query::QueryLimits;
+use tributary_profile_store::{TableSettings, TraitType};
 use tributary_resolve::DEFAULT_ID_KEY;
 use tributary_serve::ServeSettings;
-use tributary_state::{Options, Rule};
+use tributary_state::{Options, Rule, fold_trait_name};
 
 /// The data folder where nothing else is said.
 pub const DATA_DIR: &str = "./tributary-data";
 
 /// Number of compute threads: `TRIBUTARY_THREADS`, else that of the machine.
-pub fn threads() -> usize {
-    let of_machine = || std::thread::available_parallelism().map_or(2, usize::from);
-    std::env::var("TRIBUTARY_THREADS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .filter(|&n| n > 0)
-        .unwrap_or_else(of_machine)
+///
+/// # Errors
+/// If the variable holds something else than a number from 1 on.
+pub fn threads() -> anyhow::Result<usize> {
+    match std::env::var("TRIBUTARY_THREADS") {
+        Err(_) => Ok(std::thread::available_parallelism().map_or(2, usize::from)),
+        Ok(text) => match text.trim().parse() {
+            Ok(threads) if threads > 0 => Ok(threads),
+            _ => bail!("TRIBUTARY_THREADS is {text:?}: set it to a number from 1 on, or unset it"),
+        },
+    }
 }
 
 /// What `tributary run` runs with.
@@ -48,9 +54,7 @@ impl Settings {
         let config = args.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
         let admin = args.admin.unwrap_or(config.admin.listen);
         if !admin.ip().is_loopback() && config.admin.token.is_none() {
-            anyhow::bail!(
-                "the admin port {admin} is beyond loopback: set admin.token in the configuration, or use 127.0.0.1"
-            );
+            bail!("the admin port {admin} is beyond loopback: set admin.token in the configuration, or use 127.0.0.1");
         }
         let data_dir = args.data_dir.clone().unwrap_or_else(|| config.data_dir.clone());
         Ok(Self { listen: args.listen.unwrap_or(config.ingest.listen), admin, data_dir, config })
@@ -60,17 +64,39 @@ impl Settings {
     ///
     /// # Errors
     /// If it cannot be had.
-    pub fn open_log(&self, folder: &Path) -> anyhow::Result<Arc<dyn Log>> {
+    pub async fn open_log(&self, folder: &Path) -> anyhow::Result<Arc<dyn Log>> {
         match &self.config.log {
             LogSettings::Embedded(settings) => {
-                let log =
-                    EmbeddedLog::open(&folder.join("log"), embedded(settings)).context("open the embedded log")?;
-                Ok(Arc::new(Arc::new(log)))
+                let path = folder.join("log");
+                let options = EmbeddedOptions {
+                    partitions: settings.partitions,
+                    segment_bytes: settings.segment_bytes,
+                    retain_bytes: settings.retain_bytes,
+                    retain: Duration::from_secs(settings.retain_seconds),
+                    ..EmbeddedOptions::default()
+                };
+                let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(&path, options)).await?;
+                Ok(Arc::new(Arc::new(opened.context("open the embedded log")?)))
             }
-            LogSettings::Kafka(_) => {
-                anyhow::bail!("log.type kafka is not available in this build: use the embedded log")
+            LogSettings::Kafka(settings) => {
+                let properties = settings.properties.iter();
+                let options = KafkaOptions {
+                    brokers: settings.brokers.clone(),
+                    topic: settings.topic.clone(),
+                    partitions: settings.partitions,
+                    replication_factor: settings.replication,
+                    properties: properties.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+                    ..KafkaOptions::default()
+                };
+                let log = KafkaLog::connect(options).await;
+                Ok(Arc::new(log.with_context(|| format!("open the log in Kafka at {}", settings.brokers))?))
             }
         }
+    }
+
+    /// Whether the log is not in the data folder.
+    pub fn log_is_elsewhere(&self) -> bool {
+        matches!(self.config.log, LogSettings::Kafka(_))
     }
 
     /// Settings of identity and fold.
@@ -81,17 +107,35 @@ impl Settings {
         };
         let rules = &self.config.survivorship;
         Options {
-            id_key: self.config.identity.id_key.as_ref().map_or(DEFAULT_ID_KEY, tributary_config::IdKey::expose),
+            id_key: self.config.identity.id_key.as_ref().map_or(DEFAULT_ID_KEY, IdKey::expose),
             generic_after: self.config.identity.generic_after,
-            survivorship: rules.traits.iter().map(|(name, of_trait)| (name.clone(), rule(of_trait))).collect(),
+            survivorship: rules.traits.iter().map(|(name, own)| (fold_trait_name(name), rule(own))).collect(),
             survivorship_default: rule(&rules.default),
+        }
+    }
+
+    /// Settings of the tables.
+    pub fn table_settings(&self) -> TableSettings {
+        let tables = &self.config.tables;
+        let traits = self.config.traits.iter();
+        TableSettings {
+            traits: traits.map(|(name, kind)| (fold_trait_name(name), trait_type(*kind))).collect(),
+            append_interval: Duration::from_secs(tables.commit_interval_seconds),
+            replace_interval: Duration::from_secs(tables.replace_interval_seconds),
+            checkpoint_every: tables.checkpoint_commits,
+            small_files: tables.compact_files,
+            small_file_bytes: tables.file_bytes_target,
+            dead_share_max: tables.dead_rows_max,
+            file_grace: Duration::from_secs(tables.expire_seconds),
+            log_retention: Duration::from_secs(tables.log_retention_seconds),
+            ..TableSettings::default()
         }
     }
 
     /// The HTTP sources with their keys; a missing key is generated once and printed once.
     ///
     /// # Errors
-    /// If the generated key cannot be kept.
+    /// If a generated key cannot be kept.
     pub fn http_sources(&self, folder: &DataDir) -> anyhow::Result<Vec<HttpSource>> {
         let mut sources = Vec::new();
         for source in &self.config.sources {
@@ -116,6 +160,14 @@ impl Settings {
         }
     }
 
+    /// Limits of queries.
+    ///
+    /// # Errors
+    /// As [`threads`].
+    pub fn query_limits() -> anyhow::Result<QueryLimits> {
+        Ok(QueryLimits { threads: threads()?, ..QueryLimits::default() })
+    }
+
     /// Limits of the listeners.
     pub fn serve_settings(&self) -> ServeSettings {
         ServeSettings { connections_max: self.config.ingest.connections_max, ..ServeSettings::default() }
@@ -132,20 +184,22 @@ impl Settings {
     }
 }
 
+fn trait_type(kind: tributary_config::TraitType) -> TraitType {
+    use tributary_config::TraitType as Configured;
+    match kind {
+        Configured::String => TraitType::String,
+        Configured::Integer => TraitType::Integer,
+        Configured::Float => TraitType::Float,
+        Configured::Boolean => TraitType::Boolean,
+        Configured::Timestamp => TraitType::Timestamp,
+        Configured::Date => TraitType::Date,
+    }
+}
+
 fn generated_key(name: &str, folder: &DataDir) -> anyhow::Result<String> {
-    let (key, is_new) = folder.write_key()?;
+    let (key, is_new) = folder.write_key(name)?;
     if is_new {
         println!("write key of source {name}: {key}");
     }
     Ok(key)
-}
-
-fn embedded(settings: &EmbeddedSettings) -> EmbeddedOptions {
-    EmbeddedOptions {
-        partitions: settings.partitions,
-        segment_bytes: settings.segment_bytes,
-        retain_bytes: settings.retain_bytes,
-        retain: Duration::from_secs(settings.retain_seconds),
-        ..EmbeddedOptions::default()
-    }
 }

@@ -1,5 +1,6 @@
 //! Logs on standard error; `RUST_LOG` filters them, `TRIBUTARY_LOG_FORMAT=json` prints JSON lines.
 
+use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 /// Installs the log subscriber of the process.
@@ -9,6 +10,6 @@ pub fn start() {
     if std::env::var("TRIBUTARY_LOG_FORMAT").is_ok_and(|format| format == "json") {
         lines.json().init();
     } else {
-        lines.init();
+        lines.with_ansi(std::io::stderr().is_terminal()).init();
     }
 }

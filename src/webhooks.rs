@@ -1,15 +1,10 @@
 //! The signed webhooks of the connectors, as the gateway takes them.
 
-use crate::data_dir::DataDir;
-use crate::settings::Settings;
 use axum::http::HeaderMap;
-use prometheus::Registry;
 use std::sync::Arc;
-use tributary_config::Source;
+use tributary_config::{Config, Source};
 use tributary_connectors::{Rejection as Refused, Sendgrid, Webhook};
-use tributary_ingest::metrics::Metrics;
-use tributary_ingest::{GatewayState, Rejection, WebhookSource, router};
-use tributary_log::Log;
+use tributary_ingest::{Rejection, WebhookSource};
 use tributary_protocol::{LogValue, Timestamp};
 
 enum Verifier {
@@ -42,27 +37,19 @@ impl WebhookSource for Mounted {
     }
 }
 
-/// Builds the gateway with every HTTP source and webhook of the configuration.
+/// The webhooks of a configuration.
 ///
 /// # Errors
-/// If a webhook's key cannot be read, or a metric exists twice.
-pub fn gateway(
-    settings: &Settings,
-    folder: &DataDir,
-    log: Arc<dyn Log>,
-    registry: &Registry,
-) -> anyhow::Result<axum::Router> {
+/// If the key of one cannot be read.
+pub fn mounted(config: &Config) -> anyhow::Result<Vec<Arc<dyn WebhookSource>>> {
     let mut mounted: Vec<Arc<dyn WebhookSource>> = Vec::new();
-    for source in &settings.config.sources {
+    for source in &config.sources {
         let (path, verifier) = match source {
             Source::Sendgrid(sendgrid) => (&sendgrid.path, Verifier::Sendgrid(Sendgrid::new(sendgrid)?)),
             Source::Webhook(webhook) => (&webhook.path, Verifier::Standard(Webhook::new(webhook)?)),
-            _ => continue,
+            Source::Http(_) | Source::File(_) => continue,
         };
         mounted.push(Arc::new(Mounted { name: source.name().to_owned(), path: path.clone(), verifier }));
     }
-    let sources = settings.http_sources(folder)?;
-    let strict = settings.config.ingest.segment_strict;
-    let state = GatewayState::new(log, sources, settings.limits(), strict, Metrics::new(registry)?, mounted);
-    Ok(router(state))
+    Ok(mounted)
 }

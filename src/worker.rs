@@ -1,117 +1,249 @@
-//! The worker: reads the log, hands each batch to the state.
+//! The worker: reads the log, hands each batch to the state, and what the
 //! state counted to the tables. One atomic commit per batch.
+//!
+//! ```text
+//! fetch (read, decode) --> apply (state) --> accept (tables) --> position
+//! ```
+//!
+//! The three steps of three batches in a row overlap.
 
-use prometheus::{IntCounterVec, Opts, Registry};
-use std::sync::Arc;
+use crate::blocked::Blocked;
+use crate::metrics::WorkerMetrics;
+use anyhow::Context as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tributary_log::{Frame, Log};
+use tributary_log::{ErrorKind, Frame, Log};
+use tributary_profile_store::Tables;
 use tributary_protocol::{FailedEvent, LogValue, Timestamp};
 use tributary_state::{Applied, Mode, State};
 
 /// Most bytes of the log in one batch.
 const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Pause after a read that failed for want of an answer; each in a row doubles it.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Longest such pause.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// What the worker counts.
-#[derive(Clone)]
-pub struct Metrics {
-    records: IntCounterVec,
-}
+/// What keeps the worker from going on, for `/health`.
+#[derive(Clone, Debug, Default)]
+pub struct Trouble(Arc<Mutex<Option<String>>>);
 
-impl Metrics {
-    /// Registers the worker's metrics.
-    ///
-    /// # Errors
-    /// If a metric of that name exists.
-    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let help = "log records applied, by outcome: counted, failed, duplicate or suppressed";
-        let records = IntCounterVec::new(Opts::new("tributary_worker_records_total", help), &["outcome"])?;
-        registry.register(Box::new(records.clone()))?;
-        Ok(Self { records })
+impl Trouble {
+    /// Says what it is, if there is any.
+    pub fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn observe(&self, applied: &Applied) {
-        let failed =
-            applied.counted.iter().filter(|counted| matches!(counted.value, LogValue::Failed(_))).count() as u64;
-        let counted = applied.counted.len() as u64 - failed;
-        for (outcome, count) in [
-            ("counted", counted),
-            ("failed", failed),
-            ("duplicate", applied.duplicates),
-            ("suppressed", applied.suppressed),
-        ] {
-            self.records.with_label_values(&[outcome]).inc_by(count);
-        }
+    fn set(&self, trouble: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 }
 
 /// Moves batches from the log through the state into the tables.
 pub struct Worker {
-    /// Where records come from.
-    pub log: Arc<dyn Log>,
-    /// Where they are resolved and folded.
-    pub state: State,
-    /// What is counted.
-    pub metrics: Metrics,
+    log: Arc<dyn Log>,
+    state: State,
+    tables: Arc<Tables>,
+    decoder: Decoder,
+    metrics: WorkerMetrics,
+    trouble: Trouble,
+    partitions: Vec<Partition>,
+    /// The partition that is read first the next time.
+    turn: usize,
+    /// Offsets up to which the tables have taken what counted.
+    done: watch::Sender<Vec<u64>>,
+}
+
+/// How far a partition is read.
+struct Partition {
+    next: u64,
+    /// When a failed read is tried again, and the pause after the next failure.
+    retry: Option<(Instant, Duration)>,
+}
+
+/// A batch that was read.
+struct Batch {
+    partition: usize,
+    next: u64,
+    values: Vec<(u64, LogValue)>,
+}
+
+/// A batch that the state applied.
+struct Done {
+    partition: usize,
+    next: u64,
+    applied: Applied,
 }
 
 impl Worker {
-    /// Runs until `shutdown`; the batch under way is finished first.
+    /// Makes a worker that goes on where `state` stands.
     ///
     /// # Errors
-    /// If the log or the state fails: the process must end and start again.
-    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        while !shutdown.is_cancelled() {
-            let mut idle = true;
-            for partition in 0..self.log.partitions() {
-                idle &= !self.step(partition).await?;
+    /// If the state cannot be read.
+    pub fn new(
+        log: Arc<dyn Log>,
+        state: State,
+        tables: Arc<Tables>,
+        decoder: Decoder,
+        metrics: WorkerMetrics,
+    ) -> anyhow::Result<Self> {
+        let positions = (0..log.partitions()).map(|partition| state.position(partition));
+        let positions = positions.collect::<Result<Vec<u64>, _>>()?;
+        let partitions = positions.iter().map(|&next| Partition { next, retry: None }).collect();
+        let (done, _) = watch::channel(positions);
+        let trouble = Trouble::default();
+        Ok(Self { log, state, tables, decoder, metrics, trouble, partitions, turn: 0, done })
+    }
+
+    /// Tells how far the worker is.
+    pub fn positions(&self) -> watch::Receiver<Vec<u64>> {
+        self.done.subscribe()
+    }
+
+    /// Tells what keeps it from going on.
+    pub fn trouble(&self) -> Trouble {
+        self.trouble.clone()
+    }
+
+    /// Runs until `shutdown`; the batches under way are finished first.
+    ///
+    /// # Errors
+    /// If the state or the tables fail, or the log for good: the process must end and start again.
+    pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let (mut fetched, mut applied) = (None, None);
+        loop {
+            let stopping = shutdown.is_cancelled();
+            let accepting = accept(Arc::clone(&self.tables), applied.take());
+            let applying = apply(self.state.clone(), fetched.take());
+            let fetching = async { if stopping { Ok(None) } else { self.fetch().await } };
+            let (accepted, done, next) = tokio::join!(accepting, applying, fetching);
+            if let Some((partition, next)) = accepted? {
+                self.done.send_modify(|positions| positions[partition] = next);
             }
-            if idle {
-                tokio::select! {
-                    () = self.news() => {}
-                    () = shutdown.cancelled() => {}
+            (applied, fetched) = (done?, next?);
+            if let Some(Done { applied, .. }) = &applied {
+                self.metrics.observe(applied);
+            }
+            if fetched.is_none() && applied.is_none() {
+                if stopping {
+                    return Ok(());
+                }
+                self.idle(&shutdown).await;
+            }
+        }
+    }
+
+    /// Reads and decodes the next batch of the next partition that has one.
+    async fn fetch(&mut self) -> anyhow::Result<Option<Batch>> {
+        for _ in 0..self.partitions.len() {
+            let at = self.turn;
+            self.turn = (at + 1) % self.partitions.len();
+            if self.partitions[at].retry.is_some_and(|(when, _)| when > Instant::now()) {
+                continue;
+            }
+            let partition = u32::try_from(at)?;
+            match self.log.read(partition, self.partitions[at].next, BATCH_BYTES_MAX).await {
+                Err(error) if error.kind() == ErrorKind::Transient => self.put_off(at, &error),
+                Err(error) => return Err(error).context("read the log"),
+                Ok(frames) => {
+                    self.recovered(at);
+                    let Some(last) = frames.last() else { continue };
+                    let next = last.offset + 1;
+                    self.partitions[at].next = next;
+                    let decoder = self.decoder.clone();
+                    let decode = move || decoder.decode(partition, &frames);
+                    let values = tokio::task::spawn_blocking(decode).await.context("decode a batch")?;
+                    return Ok(Some(Batch { partition: at, next, values }));
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Applies one batch of a partition; says whether there was one.
-    async fn step(&self, partition: u32) -> anyhow::Result<bool> {
-        let from = self.state.position(partition)?;
-        let frames = self.log.read(partition, from, BATCH_BYTES_MAX).await?;
-        let Some(last) = frames.last() else { return Ok(false) };
-        let next = last.offset + 1;
-        let state = self.state.clone();
-        let apply = move || state.apply(partition, next, decode(partition, &frames), Mode::Live);
-        let applied = tokio::task::spawn_blocking(apply).await??;
-        self.metrics.observe(&applied);
-        Ok(true)
+    /// A read failed that may succeed later.
+    fn put_off(&mut self, at: usize, error: &tributary_log::Error) {
+        let pause = self.partitions[at].retry.map_or(PAUSE, |(_, pause)| pause);
+        self.partitions[at].retry = Some((Instant::now() + pause, (pause * 2).min(PAUSE_MAX)));
+        self.metrics.read_errors.inc();
+        if self.trouble.get().is_none() {
+            tracing::warn!(partition = at, %error, "reading the log failed, it is tried again");
+        }
+        self.trouble.set(Some(format!("the worker cannot read partition {at} of the log: {error}")));
     }
 
-    /// Returns when some partition has a frame that is not applied.
-    async fn news(&self) {
-        let waits = (0..self.log.partitions()).map(|partition| {
-            let from = self.state.position(partition).unwrap_or(0);
-            Box::pin(async move { self.log.wait(partition, from).await })
+    fn recovered(&mut self, at: usize) {
+        let was_in_trouble = self.partitions[at].retry.take().is_some();
+        if was_in_trouble && self.partitions.iter().all(|partition| partition.retry.is_none()) {
+            tracing::info!("the log is read again");
+            self.trouble.set(None);
+        }
+    }
+
+    /// Returns when some partition has a frame that is not read, when a failed
+    /// read is to be tried again, or at shutdown.
+    async fn idle(&self, shutdown: &CancellationToken) {
+        let waits = (0..).zip(&self.partitions).map(|(number, partition)| async move {
+            match partition.retry {
+                Some((when, _)) => tokio::time::sleep_until(when).await,
+                None => self.log.wait(number, partition.next).await,
+            }
         });
-        futures::future::select_all(waits).await;
+        tokio::select! {
+            _ = futures::future::select_all(waits.map(Box::pin)) => {}
+            () = shutdown.cancelled() => {}
+        }
     }
 }
 
-/// Decodes a batch. Bytes that no version of ours wrote become a failed event.
-pub fn decode(partition: u32, frames: &[Frame]) -> Vec<(u64, LogValue)> {
-    let value = |frame: &Frame| match LogValue::decode(&frame.value) {
-        Ok(value) => value,
-        Err(error) => {
-            tracing::error!(partition, offset = frame.offset, %error, "unreadable log value kept as a failed event");
-            LogValue::Failed(FailedEvent {
-                source: "log".to_owned(),
-                reason: "unreadable_log_value".to_owned(),
-                message: error.to_string(),
-                payload: frame.value.to_vec(),
-                received_at: Timestamp(0),
-            })
+/// Has the state apply a batch.
+async fn apply(state: State, batch: Option<Batch>) -> anyhow::Result<Option<Done>> {
+    let Some(Batch { partition, next, values }) = batch else { return Ok(None) };
+    let number = u32::try_from(partition)?;
+    let apply = move || state.apply(number, next, values, Mode::Live);
+    let applied = tokio::task::spawn_blocking(apply).await.context("apply a batch")?;
+    let applied = applied.context("write the state: the process must start again")?;
+    Ok(Some(Done { partition, next, applied }))
+}
+
+/// Has the tables take what counted; returns how far they are.
+async fn accept(tables: Arc<Tables>, done: Option<Done>) -> anyhow::Result<Option<(usize, u64)>> {
+    let Some(Done { partition, next, applied }) = done else { return Ok(None) };
+    tables.accept(u32::try_from(partition)?, next, applied).await.context("hand rows to the tables")?;
+    Ok(Some((partition, next)))
+}
+
+/// Makes values of the log's bytes.
+#[derive(Clone)]
+pub struct Decoder {
+    /// Identifiers that are taken off.
+    pub blocked: Arc<Blocked>,
+}
+
+impl Decoder {
+    /// Decodes a batch. Bytes that no version of ours wrote become a failed event.
+    pub fn decode(&self, partition: u32, frames: &[Frame]) -> Vec<(u64, LogValue)> {
+        frames.iter().map(|frame| (frame.offset, self.value(partition, frame))).collect()
+    }
+
+    fn value(&self, partition: u32, frame: &Frame) -> LogValue {
+        match LogValue::decode(&frame.value) {
+            Ok(mut value) => {
+                self.blocked.strip(&mut value);
+                value
+            }
+            Err(error) => {
+                tracing::error!(partition, offset = frame.offset, %error, "unreadable log value kept as a failed event");
+                LogValue::Failed(FailedEvent {
+                    source: "log".to_owned(),
+                    reason: "unreadable_log_value".to_owned(),
+                    message: error.to_string(),
+                    payload: frame.value.to_vec(),
+                    received_at: Timestamp(0),
+                })
+            }
         }
-    };
-    frames.iter().map(|frame| (frame.offset, value(frame))).collect()
+    }
 }

@@ -2,10 +2,10 @@
 
 use crate::document::{Document, join};
 use crate::source::{RawSource, RawWebhook};
+use crate::validate::{is_name, validate_source};
 use crate::{
-    AdminSettings, Error, FileFormat, FileSource, HttpSource, IdentitySettings, IngestSettings, LogSettings,
-    RecordType, Result, SendgridSource, Source, SurvivorshipRule, SurvivorshipSettings, TableSettings, TraitType,
-    WebhookSource,
+    AdminSettings, Error, FileFormat, FileSource, HttpSource, IdentitySettings, IngestSettings, LogSettings, Result,
+    SendgridSource, Source, SurvivorshipRule, SurvivorshipSettings, TableSettings, TraitType, WebhookSource,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub struct Config {
 /// `web` whose write key is generated at first start.
 impl Default for Config {
     fn default() -> Self {
-        let web = HttpSource { name: "web".to_owned(), write_key: None, segment_strict: None };
+        let web = HttpSource { name: "web".to_owned(), write_key: None };
         Self {
             sources: vec![Source::Http(web)],
             log: LogSettings::default(),
@@ -79,7 +79,7 @@ struct RawConfig {
     admin: AdminSettings,
     /// How records become people.
     identity: IdentitySettings,
-    /// Types of traits, by name: `string`, `integer`, `float`, `boolean` or `timestamp`. Default none.
+    /// Types of traits, by name: `string`, `integer`, `float`, `boolean`, `timestamp` or `date`. Default none.
     traits: BTreeMap<String, TraitType>,
     /// Which of several values of a trait counts.
     survivorship: SurvivorshipSettings,
@@ -178,7 +178,27 @@ impl Config {
                 return Err((at("path"), format!("{path} is the path of two sources")));
             }
         }
+        self.validate_kinds(&names)?;
         self.validate_survivorship(&names)
+    }
+
+    /// In `kind:value` a source's name begins a kind of two segments, so none
+    /// may be the name of a kind that is mapped or blocked here.
+    fn validate_kinds(&self, names: &BTreeSet<&str>) -> Result<(), (String, String)> {
+        let blocked = self.identity.blocked_values.keys().map(|kind| ("identity.blocked_values".to_owned(), kind));
+        let mapped = self.sources.iter().enumerate().flat_map(|(index, source)| {
+            source.kinds().into_iter().map(move |(key, kind)| (format!("sources[{index}].{key}"), kind))
+        });
+        for (key, kind) in blocked.chain(mapped) {
+            let place = format!("{key}.{kind}");
+            if !kind.split(':').all(is_name) || kind.matches(':').count() > 1 {
+                return Err((place, format!("{kind:?} is not of the form [a-z0-9_-]+ or SOURCE:STREAM")));
+            }
+            if names.contains(kind.as_str()) {
+                return Err((place, format!("{kind:?} is the name of a source and cannot be a kind of identifier")));
+            }
+        }
+        Ok(())
     }
 
     fn validate_sections(&self) -> Result<(), (String, String)> {
@@ -195,7 +215,7 @@ impl Config {
             LogSettings::Kafka(_) => u64::MAX,
         };
         let brokers = !matches!(&self.log, LogSettings::Kafka(log) if log.brokers.trim().is_empty());
-        let ingest = &self.ingest;
+        let (ingest, tables) = (&self.ingest, &self.tables);
         let limits = [ingest.event_bytes_max, ingest.batch_bytes_max, ingest.batch_events_max, ingest.connections_max];
         let admin_open = !self.admin.listen.ip().is_loopback() && self.admin.token.is_none();
         let token_empty = self.admin.token.as_ref().is_some_and(|token| token.expose().is_empty());
@@ -211,11 +231,17 @@ impl Config {
             ("identity.generic_after", self.identity.generic_after > 0, "not at least 1"),
             (
                 "tables.commit_interval_seconds",
-                (1..=3600).contains(&self.tables.commit_interval_seconds),
+                (1..=3600).contains(&tables.commit_interval_seconds),
                 "not between 1 and 3600",
             ),
-            ("tables.compact_files", self.tables.compact_files >= 2, "not at least 2"),
-            ("tables.dead_rows_max", (0.0..=1.0).contains(&self.tables.dead_rows_max), "not between 0 and 1"),
+            (
+                "tables.replace_interval_seconds",
+                (1..=3600).contains(&tables.replace_interval_seconds),
+                "not between 1 and 3600",
+            ),
+            ("tables.checkpoint_commits", tables.checkpoint_commits >= 1, "not at least 1"),
+            ("tables.compact_files", tables.compact_files >= 2, "not at least 2"),
+            ("tables.dead_rows_max", (0.0..=1.0).contains(&tables.dead_rows_max), "not between 0 and 1"),
         ];
         checks.iter().find(|check| !check.1).map_or(Ok(()), |check| Err((check.0.to_owned(), check.2.to_owned())))
     }
@@ -317,50 +343,6 @@ fn webhook_path(given: &str, name: &str) -> String {
 fn fold(stem: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     stem.to_lowercase().chars().map(letter).collect()
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
-}
-
-/// Checks one source; the error is (key within it, reason).
-fn validate_source(source: &Source) -> Result<(), (&'static str, String)> {
-    let unless = |ok: bool, key, reason: &str| if ok { Ok(()) } else { Err((key, reason.to_owned())) };
-    match source {
-        Source::Http(http) => {
-            let key_empty = http.write_key.as_ref().is_some_and(|key| key.expose().is_empty());
-            unless(!key_empty, "write_key", "empty")
-        }
-        Source::File(file) => {
-            unless(is_name(&file.stream), "stream", "not of the form [a-z0-9_-]+")?;
-            unless(file.delimiter.is_ascii(), "delimiter", "not an ASCII character")?;
-            unless(file.record != RecordType::Track || file.event.is_some(), "event", "needed for `record: track`")?;
-            unless(
-                file.record != RecordType::Object || file.object.is_some(),
-                "object",
-                "needed for `record: object`",
-            )?;
-            let names = file.object.as_ref().is_none_or(|object| is_name(&object.kind));
-            unless(names, "object.type", "not of the form [a-z0-9_-]+")
-        }
-        Source::Sendgrid(sendgrid) => {
-            unless(!sendgrid.public_key.trim().is_empty(), "public_key", "empty")?;
-            unless(sendgrid.path.starts_with('/'), "path", "does not start with /")
-        }
-        Source::Webhook(webhook) => {
-            let mapping = &webhook.mapping;
-            let person = matches!(mapping.record, RecordType::Identify | RecordType::Track);
-            let keys = !webhook.secrets.is_empty() && webhook.secrets.iter().all(|key| !key.expose().is_empty());
-            unless(keys, "secret", "needed, and not empty: a webhook without a signature is refused")?;
-            unless(webhook.path.starts_with('/'), "path", "does not start with /")?;
-            unless(person, "record", "neither `identify` nor `track`")?;
-            unless(
-                mapping.record != RecordType::Track || mapping.event.is_some(),
-                "event",
-                "needed for `record: track`",
-            )
-        }
-    }
 }
 
 #[cfg(test)]

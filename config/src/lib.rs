@@ -14,6 +14,7 @@ mod error;
 mod secret;
 mod settings;
 mod source;
+mod validate;
 
 pub use config::{Config, NAMES_RESERVED};
 pub use error::{Error, Result};

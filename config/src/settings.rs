@@ -148,6 +148,7 @@ pub enum TraitType {
     Float,
     Boolean,
     Timestamp,
+    Date,
 }
 
 /// Which of several values of a trait counts.
@@ -180,8 +181,13 @@ impl Default for SurvivorshipSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TableSettings {
-    /// Longest time between two commits of a table, 1 to 3600 seconds. Default 10.
+    /// Longest time between two commits of `events` and `failed_events`, 1 to 3600 seconds. Default 5.
     pub commit_interval_seconds: u64,
+    /// The same for the tables whose rows are replaced (`profiles`, `identities`, `objects`) and
+    /// `profile_changes`. Default 30.
+    pub replace_interval_seconds: u64,
+    /// Commits of a table from one checkpoint to the next, at least 1. Default 15.
+    pub checkpoint_commits: u64,
     /// Small files of a table that start a merge, at least 2. Default 64.
     pub compact_files: usize,
     /// Files below this many bytes are small. Default 128 MiB.
@@ -190,16 +196,21 @@ pub struct TableSettings {
     pub dead_rows_max: f64,
     /// Seconds that replaced files stay for readers. Default 3600.
     pub expire_seconds: u64,
+    /// Seconds that the log of a table is kept behind its last checkpoint. Default 86400.
+    pub log_retention_seconds: u64,
 }
 
 impl Default for TableSettings {
     fn default() -> Self {
         Self {
-            commit_interval_seconds: 10,
+            commit_interval_seconds: 5,
+            replace_interval_seconds: 30,
+            checkpoint_commits: 15,
             compact_files: 64,
             file_bytes_target: 128 << 20,
             dead_rows_max: 0.2,
             expire_seconds: 3600,
+            log_retention_seconds: 86_400,
         }
     }
 }

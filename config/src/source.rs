@@ -32,6 +32,21 @@ impl Source {
         }
     }
 
+    /// The kinds of identifiers that it maps, each with the key of the mapping.
+    pub(crate) fn kinds(&self) -> Vec<(&'static str, &String)> {
+        fn of<'a>(key: &'static str, kinds: &'a BTreeMap<String, String>) -> Vec<(&'static str, &'a String)> {
+            kinds.keys().map(|kind| (key, kind)).collect()
+        }
+        match self {
+            Self::Http(_) | Self::Sendgrid(_) => Vec::new(),
+            Self::Webhook(source) => of("identifiers", &source.mapping.identifiers),
+            Self::File(source) => {
+                let associations = source.object.iter().flat_map(|o| of("object.associations", &o.associations));
+                of("identifiers", &source.identifiers).into_iter().chain(associations).collect()
+            }
+        }
+    }
+
     /// The text of `type`.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
@@ -53,9 +68,6 @@ pub struct HttpSource {
     /// Key that its clients send. Default: generated at first start and printed once.
     #[serde(default)]
     pub write_key: Option<Secret>,
-    /// Overrides `ingest.segment_strict` for this source. Default: that setting.
-    #[serde(default)]
-    pub segment_strict: Option<bool>,
 }
 
 /// Form of a file.
@@ -109,7 +121,7 @@ pub struct FileSource {
     /// Column by kind of identifier: `{email: Email}`. Default none.
     #[serde(default)]
     pub identifiers: BTreeMap<String, String>,
-    /// Column by trait, for `identify` and `group`. Default none.
+    /// Column by trait. Default none.
     #[serde(default)]
     pub traits: BTreeMap<String, String>,
     /// Name of the event, for `track`.
@@ -179,7 +191,7 @@ pub struct WebhookSource {
 pub struct WebhookMapping {
     /// `identify` or `track`.
     pub record: RecordType,
-    /// Name of the event, for `track`.
+    /// Name of the event or pointer to it, for `track`.
     pub event: Option<String>,
     /// Pointer to an array, each item of which becomes a record. Default: one record a payload.
     pub explode: Option<String>,
@@ -214,7 +226,7 @@ pub(crate) struct RawWebhook {
     tolerance_seconds: u64,
     /// `identify` or `track`.
     record: RecordType,
-    /// Name of the event, for `track`.
+    /// Name of the event or pointer to it, for `track`.
     event: Option<String>,
     /// Pointer to an array, each item of which becomes a record. Default: one record a payload.
     explode: Option<String>,

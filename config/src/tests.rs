@@ -55,6 +55,13 @@ fn smallest_files_are_read() {
     let Source::File(file) = &crm.sources[0] else { panic!("not a file") };
     assert_eq!((file.stream.as_str(), file.format, file.delimiter), ("my_contacts", Some(FileFormat::Csv), ','));
 
+    let line = "sources: [{name: crm, type: file, path: contacts.csv, record: identify, key: Id, \
+                identifiers: {email: Email}, traits: {first_name: First Name, email: Email, city: City}, \
+                stream: people, timestamp: Updated At}]";
+    let line = Config::parse(line, "t").unwrap();
+    let Source::File(file) = &line.sources[0] else { panic!("not a file") };
+    assert_eq!((file.stream.as_str(), file.timestamp.as_deref()), ("people", Some("Updated At")));
+
     let kafka = Config::parse("log: {type: kafka, brokers: \"a:1,b:2\"}", "t").unwrap();
     let LogSettings::Kafka(log) = kafka.log else { panic!("not Kafka") };
     assert_eq!((log.topic.as_str(), log.partitions), ("tributary", 4));
@@ -81,6 +88,11 @@ fn errors_name_file_line_and_key() {
         ("sources: [{name: m, type: webhook, record: identify}]", "sources[0].secret: needed"),
         ("sources: [{name: m, type: webhook, record: track, secret: x}]", "sources[0].event: needed"),
         ("log:\n  type: embedded\n  partitions: 0", "t.yaml:3: log.partitions: not between"),
+        (
+            "sources: [{name: m, type: webhook, record: identify, secret: x, message_id: id}]",
+            "sources[0].message_id: no JSON pointer",
+        ),
+        ("identity: {blocked_values: {Mail: [x]}}", "identity.blocked_values.Mail: \"Mail\" is not of the form"),
         ("log: {type: kafka}", "log: missing field `brokers`"),
         ("admin:\n  listen: 0.0.0.0:1", "t.yaml:2: admin.listen: beyond loopback"),
         ("identity:\n  id_key: 12zz", "t.yaml:2: identity.id_key: not 32 hexadecimal"),
@@ -105,6 +117,17 @@ fn errors_name_file_line_and_key() {
         assert!(error.contains(expected), "{text:?}: {error}");
     }
     for (text, expected) in [
+        (format!("sources: [{file}, event: E}}]"), "sources[0].event: only for `record: track`"),
+        (format!("sources: [{file}, object: {{type: deals}}}}]"), "sources[0].object: only for `record: object`"),
+        (
+            format!("sources: [{file}, identifiers: {{Email: E}}}}]"),
+            "sources[0].identifiers.Email: \"Email\" is not of",
+        ),
+        (
+            format!("sources: [{file}, identifiers: {{a: E}}}}]"),
+            "sources[0].identifiers.a: \"a\" is the name of a source",
+        ),
+        (format!("sources: [{file}, identifiers: {{\"a:b:c\": E}}}}]"), "is not of the form"),
         (format!("sources: [{file}, columns: 1}}]"), "sources[0].columns: unknown field"),
         (format!("sources: [{file}, record: track}}]"), "given twice"),
         (format!("sources: [{file}, format: xml}}]"), "sources[0].format: unknown variant `xml`"),

@@ -52,6 +52,16 @@ impl Draft {
     }
 }
 
+/// Puts traits where the fold finds them: at the top of an `identify` or
+/// `group`, within the context of everything else.
+pub fn set_traits(record: &mut Record, traits: Json) {
+    match record.kind {
+        RecordKind::Identify | RecordKind::Group => record.traits = traits,
+        _ if traits.is_empty() => {}
+        _ => drop(record.context.insert("traits".to_owned(), Value::Object(traits))),
+    }
+}
+
 /// The text of a scalar; `None` for null, lists and objects.
 pub fn scalar_text(value: &Value) -> Option<String> {
     match value {

@@ -12,6 +12,7 @@ use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey as _;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tributary_config::SendgridSource;
 use tributary_protocol::{
     FailedEvent, Json, KIND_EMAIL, KIND_USER_ID, LogValue, RecordKind, Timestamp, event_names as names, hash128,
@@ -51,10 +52,11 @@ impl Sendgrid {
     }
 
     /// Checks the signature over `body`, byte for byte, and maps its events.
-    /// An event that cannot be read becomes a failed event.
+    /// What was signed and cannot be read, the whole body or one event of it,
+    /// becomes a failed event: sending it again would not help.
     ///
     /// # Errors
-    /// [`Rejection`] if the request is forged, too old, or no list of events.
+    /// [`Rejection`] if the request is forged or too old.
     pub fn verify_and_map(
         &self,
         headers: &dyn Fn(&str) -> Option<String>,
@@ -67,9 +69,10 @@ impl Sendgrid {
         let (signature, timestamp) = (header(SIGNATURE)?, header(TIMESTAMP)?);
         self.verify(&signature, &timestamp, body)?;
         check_age(&timestamp, self.tolerance_seconds, received_at)?;
-        let events: Vec<Value> = serde_json::from_slice(body)
-            .map_err(|error| Rejection::malformed(format!("no list of events: {error}")))?;
-        Ok(events.iter().map(|event| self.map(event, received_at)).collect())
+        match serde_json::from_slice::<Vec<&RawValue>>(body) {
+            Ok(events) => Ok(events.iter().map(|event| self.map(event.get(), received_at)).collect()),
+            Err(error) => Ok(vec![self.failed("malformed", format!("no list of events: {error}"), body, received_at)]),
+        }
     }
 
     fn verify(&self, signature: &str, timestamp: &str, body: &[u8]) -> Result<(), Rejection> {
@@ -80,16 +83,12 @@ impl Sendgrid {
         self.key.verify(&signed, &signature).map_err(|_| bad())
     }
 
-    fn map(&self, event: &Value, received_at: Timestamp) -> LogValue {
+    fn map(&self, text: &str, received_at: Timestamp) -> LogValue {
+        let event = serde_json::from_str::<Value>(text).unwrap_or_default();
         let name = event.get("event").and_then(Value::as_str).map(event_name);
-        let (Value::Object(fields), Some(name)) = (event, name) else {
-            return LogValue::Failed(FailedEvent {
-                source: self.name.clone(),
-                reason: "invalid".to_owned(),
-                message: "not an object with the text `event`".to_owned(),
-                payload: event.to_string().into_bytes(),
-                received_at,
-            });
+        let (Value::Object(fields), Some(name)) = (&event, name) else {
+            let message = "not an object with the text `event`".to_owned();
+            return self.failed("invalid", message, text.as_bytes(), received_at);
         };
         let text = |key: &str| fields.get(key).and_then(scalar_text).filter(|text| !text.is_empty());
         let content_id = || format!("{:032x}", hash128(&[event.to_string().as_bytes()]));
@@ -106,6 +105,11 @@ impl Sendgrid {
         record.event = Some(name);
         record.properties = properties(fields);
         LogValue::Record(Box::new(record))
+    }
+
+    fn failed(&self, reason: &str, message: String, payload: &[u8], received_at: Timestamp) -> LogValue {
+        let (source, reason, payload) = (self.name.clone(), reason.to_owned(), payload.to_vec());
+        LogValue::Failed(FailedEvent { source, reason, message, payload, received_at })
     }
 }
 

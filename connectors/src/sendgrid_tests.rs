@@ -57,10 +57,42 @@ fn forged_and_replayed_are_refused() {
 fn events_have_the_specifications_names() {
     for (event, name) in [("open", "Email Opened"), ("click", "Email Link Clicked"), ("odd", "Email odd")] {
         let event = serde_json::json!({"event": event, "email": "A@b.co", "user_id": "u1", "url": "https://x"});
-        let LogValue::Record(record) = source().map(&event, Timestamp(1)) else { panic!("failed") };
+        let LogValue::Record(record) = source().map(&event.to_string(), Timestamp(1)) else { panic!("failed") };
         assert_eq!(record.event.as_deref(), Some(name));
         assert_eq!(record.node.as_ref().unwrap().to_string(), "user_id:u1");
         assert_eq!(record.properties["link_url"], "https://x");
     }
-    assert!(matches!(source().map(&serde_json::json!(1), Timestamp(1)), LogValue::Failed(_)));
+}
+
+#[test]
+fn unreadable_events_are_kept_byte_for_byte() {
+    for text in ["1", "{ \"event\" : 5 }", "{\"email\":\"a@b.co\"}", "null"] {
+        let LogValue::Failed(failed) = source().map(text, Timestamp(7)) else { panic!("mapped {text}") };
+        assert_eq!((failed.payload.as_slice(), failed.reason.as_str()), (text.as_bytes(), "invalid"));
+    }
+}
+
+/// Signs `body` with a key of the test's own.
+fn signed(body: &str, at: &str) -> (Sendgrid, String) {
+    use p256::ecdsa::SigningKey;
+    use p256::ecdsa::signature::Signer as _;
+    use p256::pkcs8::EncodePublicKey as _;
+    let key = SigningKey::from_slice(&[7; 32]).unwrap();
+    let public_key = BASE64.encode(key.verifying_key().to_public_key_der().unwrap());
+    let (name, path) = ("mail".to_owned(), "/webhooks/mail".to_owned());
+    let source = Sendgrid::new(&SendgridSource { name, public_key, path, tolerance_seconds: 300 }).unwrap();
+    let signature: Signature = key.sign([at.as_bytes(), body.as_bytes()].concat().as_slice());
+    (source, BASE64.encode(signature.to_der()))
+}
+
+#[test]
+fn a_signed_body_that_is_no_list_is_kept() {
+    for (body, count, failed) in [("{oops", 1, 1), ("[]", 0, 0), (r#"[{"event":"open","email":"a@b.co"},4]"#, 2, 1)] {
+        let (source, signature) = signed(body, AT);
+        let headers = |name: &str| Some(if name == TIMESTAMP { AT.to_owned() } else { signature.clone() });
+        let at = Timestamp(1_600_112_502_000_000);
+        let values = source.verify_and_map(&headers, body.as_bytes(), at).unwrap();
+        let bad = values.iter().filter(|value| matches!(value, LogValue::Failed(_))).count();
+        assert_eq!((values.len(), bad), (count, failed), "{body}");
+    }
 }

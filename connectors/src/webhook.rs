@@ -4,17 +4,24 @@
 //!
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
-use crate::record::{Draft, scalar_text};
+use crate::record::{Draft, scalar_text, set_traits};
 use crate::source::check_age;
 use crate::{Error, Rejection, Result};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
 use std::collections::BTreeMap;
 use tributary_config::{RecordType, WebhookMapping, WebhookSource};
-use tributary_protocol::{FailedEvent, LogValue, RecordKind, Timestamp};
+use tributary_protocol::{FailedEvent, LogValue, Record, RecordKind, Timestamp};
+
+/// Keys and signatures come with and without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -56,11 +63,12 @@ impl Webhook {
         })
     }
 
-    /// Checks the signature over `body`, byte for byte, and maps it. An item
-    /// that cannot be mapped becomes a failed event.
+    /// Checks the signature over `body`, byte for byte, and maps it. What was
+    /// signed and cannot be mapped, the whole body or one item of it, becomes
+    /// a failed event: sending it again would not help.
     ///
     /// # Errors
-    /// [`Rejection`] if the request is forged, too old, or not of the mapping's form.
+    /// [`Rejection`] if the request is forged or too old.
     pub fn verify_and_map(
         &self,
         headers: &dyn Fn(&str) -> Option<String>,
@@ -73,15 +81,21 @@ impl Webhook {
         let (id, timestamp) = (header("webhook-id")?, header("webhook-timestamp")?);
         self.verify(&id, &timestamp, &header("webhook-signature")?, body)?;
         let seconds = check_age(&timestamp, self.tolerance_seconds, received_at)?;
-        let payload: Value =
-            serde_json::from_slice(body).map_err(|error| Rejection::malformed(format!("not JSON: {error}")))?;
-        let delivery = Delivery { id: &id, signed_at: Timestamp(seconds.saturating_mul(1_000_000)), received_at };
-        let Some(explode) = &self.mapping.explode else {
-            return Ok(vec![self.map(&payload, id.clone(), &delivery)]);
+        let signed_at = Timestamp(seconds.saturating_mul(1_000_000));
+        let delivery = Delivery { id: &id, signed_at, received_at };
+        let payload: Value = match serde_json::from_slice(body) {
+            Ok(payload) => payload,
+            Err(error) => return Ok(vec![self.failed("malformed", format!("not JSON: {error}"), body, received_at)]),
         };
-        let items = payload.pointer(explode).and_then(Value::as_array);
-        let items = items.ok_or_else(|| Rejection::malformed(format!("there is no list at {explode}")))?;
-        let map = |(index, item): (usize, &Value)| self.map(item, format!("{}-{index}", delivery.id), &delivery);
+        let Some(explode) = &self.mapping.explode else {
+            return Ok(vec![self.map(&payload, body, id.clone(), &delivery)]);
+        };
+        let Some(items) = payload.pointer(explode).and_then(Value::as_array) else {
+            return Ok(vec![self.failed("invalid", format!("there is no list at {explode}"), body, received_at)]);
+        };
+        let map = |(index, item): (usize, &Value)| {
+            self.map(item, item.to_string().as_bytes(), format!("{}-{index}", delivery.id), &delivery)
+        };
         Ok(items.iter().enumerate().map(map).collect())
     }
 
@@ -101,22 +115,33 @@ impl Webhook {
         if known { Ok(()) } else { Err(Rejection::unauthorised("bad_signature", message)) }
     }
 
-    fn map(&self, item: &Value, default_id: String, delivery: &Delivery<'_>) -> LogValue {
+    /// Maps an item; `bytes` are what is kept of it if that fails.
+    fn map(&self, item: &Value, bytes: &[u8], default_id: String, delivery: &Delivery<'_>) -> LogValue {
+        match self.record(item, default_id, delivery) {
+            Ok(record) => LogValue::Record(Box::new(record)),
+            Err(message) => self.failed("invalid", message, bytes, delivery.received_at),
+        }
+    }
+
+    fn record(&self, item: &Value, default_id: String, delivery: &Delivery<'_>) -> Result<Record, String> {
         let mapping = &self.mapping;
         if !item.is_object() {
-            return self.failed(item, "not an object", delivery.received_at);
+            return Err("not an object".to_owned());
         }
+        let given_id = |pointer: &String| item.pointer(pointer).and_then(scalar_text).filter(|id| !id.is_empty());
         let message_id = match &mapping.message_id {
             None => default_id,
-            Some(pointer) => match item.pointer(pointer).and_then(scalar_text).filter(|id| !id.is_empty()) {
-                Some(id) => id,
-                None => return self.failed(item, &format!("no id at {pointer}"), delivery.received_at),
-            },
+            Some(pointer) => given_id(pointer).ok_or_else(|| format!("no id at {pointer}"))?,
         };
+        let event = mapping.event.as_ref().and_then(|at| text_at(item, at)).and_then(|name| scalar_text(&name));
+        let track = mapping.record == RecordType::Track;
+        let event = event.filter(|name| track && !name.trim().is_empty());
+        if track && event.is_none() {
+            return Err("no name of the event".to_owned());
+        }
         let happened_at = mapping.timestamp.as_ref().and_then(|at| item.pointer(at)).and_then(Timestamp::from_json);
         let texts =
             mapping.identifiers.iter().filter_map(|(kind, at)| Some((kind.clone(), scalar_text(&text_at(item, at)?)?)));
-        let track = mapping.record == RecordType::Track;
         let draft = Draft {
             kind: if track { RecordKind::Track } else { RecordKind::Identify },
             message_id,
@@ -125,25 +150,20 @@ impl Webhook {
             identifiers: texts.collect(),
         };
         let mut record = draft.into_record(&self.name);
-        record.traits = mapped(&mapping.traits, |at| text_at(item, at));
+        set_traits(&mut record, mapped(&mapping.traits, |at| text_at(item, at)));
+        record.event = event;
         if track {
-            record.event.clone_from(&mapping.event);
             record.properties = mapped(&mapping.properties, |at| match at {
                 Value::String(text) => text_at(item, text),
                 constant => Some(constant.clone()),
             });
         }
-        LogValue::Record(Box::new(record))
+        Ok(record)
     }
 
-    fn failed(&self, item: &Value, message: &str, received_at: Timestamp) -> LogValue {
-        LogValue::Failed(FailedEvent {
-            source: self.name.clone(),
-            reason: "invalid".to_owned(),
-            message: message.to_owned(),
-            payload: item.to_string().into_bytes(),
-            received_at,
-        })
+    fn failed(&self, reason: &str, message: String, payload: &[u8], received_at: Timestamp) -> LogValue {
+        let (source, reason, payload) = (self.name.clone(), reason.to_owned(), payload.to_vec());
+        LogValue::Failed(FailedEvent { source, reason, message, payload, received_at })
     }
 }
 

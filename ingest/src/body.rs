@@ -1,81 +1,169 @@
-//! Bodies: gzip whatever the content type says, bounded when inflated, and
-//! JSON whose depth is known before it is parsed.
+//! The bytes of a request: read with a limit, inflated with a limit.
 
-use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use flate2::bufread::MultiGzDecoder;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+use http_body_util::BodyExt as _;
+use std::error::Error as StdError;
 use std::io::Read as _;
+use tributary_serve::BodyTimeout;
 
-/// Why a body cannot be used.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// Bytes above the limit that are read and thrown away, so that a client that
+/// is still sending can read the refusal.
+const DRAIN_BYTES_MAX: usize = 8 << 20;
+/// Inflated bytes after which other requests get their turn.
+const TURN_BYTES: u64 = 128 << 10;
+
+/// Why a body cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
-    /// Inflated, it is larger than allowed.
+pub(crate) enum BodyError {
+    /// More bytes than the limit.
     TooLarge,
-    /// It begins like gzip and is not.
-    BadGzip,
+    /// It came too slowly.
+    TooSlow,
+    /// It broke off.
+    Broken,
 }
 
-/// Inflates a body that begins with the bytes of gzip; others pass as they are.
-///
-/// # Errors
-/// [`Problem::TooLarge`] as soon as more than `bytes_max` bytes came out;
-/// [`Problem::BadGzip`] if it is damaged.
-pub fn inflate(body: Bytes, bytes_max: usize) -> Result<Bytes, Problem> {
-    if !body.starts_with(&[0x1f, 0x8b]) {
-        return if body.len() > bytes_max { Err(Problem::TooLarge) } else { Ok(body) };
-    }
-    let mut inflated = Vec::new();
-    let mut bounded = MultiGzDecoder::new(body.as_ref()).take(bytes_max as u64 + 1);
-    bounded.read_to_end(&mut inflated).map_err(|_| Problem::BadGzip)?;
-    if inflated.len() > bytes_max { Err(Problem::TooLarge) } else { Ok(Bytes::from(inflated)) }
-}
-
-/// The deepest nesting of arrays and objects in JSON text.
-#[must_use]
-pub fn depth(json: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for &byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => {
-                depth += 1;
-                deepest = deepest.max(depth);
+/// Reads the whole body, `bytes_max` at most.
+pub(crate) async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, BodyError> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut total = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| if is_timeout(&error) { BodyError::TooSlow } else { BodyError::Broken })?;
+        let Ok(data) = frame.into_data() else { continue };
+        total += data.len();
+        if total > bytes_max + DRAIN_BYTES_MAX {
+            return Err(BodyError::TooLarge);
+        } else if total > bytes_max {
+            (first, rest) = (Bytes::new(), BytesMut::new());
+        } else if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
             }
-            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
+            rest.extend_from_slice(&data);
         }
     }
-    deepest
+    match total {
+        _ if total > bytes_max => Err(BodyError::TooLarge),
+        _ if rest.is_empty() => Ok(first),
+        _ => Ok(rest.freeze()),
+    }
+}
+
+fn is_timeout(error: &axum::Error) -> bool {
+    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = source {
+        if error.is::<BodyTimeout>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+/// Most bytes of a body that may inflate to `bytes_max`: what does not
+/// compress grows by its headers.
+pub(crate) fn compressed_bytes_max(bytes_max: usize) -> usize {
+    bytes_max + bytes_max / 1024 + 4096
+}
+
+/// Why a body cannot be inflated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InflateError {
+    /// More bytes than the limit.
+    TooLarge,
+    /// No whole gzip stream.
+    Corrupt,
+    /// Compressed in a way that is not supported.
+    Unsupported,
+}
+
+/// Inflates `raw` if it begins as gzip does, whatever its headers say: some
+/// clients label their bodies wrongly. Several members are one body.
+pub(crate) async fn inflate(headers: &HeaderMap, raw: Bytes, bytes_max: usize) -> Result<Bytes, InflateError> {
+    if !raw.starts_with(&GZIP_MAGIC) {
+        let encoding = headers.get(CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("?")).trim();
+        let plain = ["", "identity", "gzip", "x-gzip"];
+        return match () {
+            () if !plain.iter().any(|known| known.eq_ignore_ascii_case(encoding)) => Err(InflateError::Unsupported),
+            () if raw.len() > bytes_max => Err(InflateError::TooLarge),
+            () => Ok(raw),
+        };
+    }
+    let mut inflated = Vec::with_capacity(bytes_max.min(raw.len().saturating_mul(8)));
+    let mut decoder = MultiGzDecoder::new(&*raw);
+    loop {
+        let before = inflated.len();
+        let outcome = decoder.by_ref().take(TURN_BYTES).read_to_end(&mut inflated);
+        if inflated.len() > bytes_max {
+            return Err(InflateError::TooLarge);
+        }
+        outcome.map_err(|_| InflateError::Corrupt)?;
+        if inflated.len() == before {
+            return Ok(inflated.into());
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
     use std::io::Write as _;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
     }
 
-    #[test]
-    fn bodies_are_inflated_within_bounds() {
-        let bomb = gzip(&vec![b' '; 10 << 20]);
-        assert!(bomb.len() < 20_000);
-        assert_eq!(inflate(Bytes::from(bomb), 1000), Err(Problem::TooLarge));
-        assert_eq!(inflate(Bytes::from(gzip(b"{}")), 1000), Ok(Bytes::from_static(b"{}")));
-        let two = [gzip(b"{"), gzip(b"}")].concat();
-        assert_eq!(inflate(Bytes::from(two), 1000), Ok(Bytes::from_static(b"{}")));
-        assert_eq!(inflate(Bytes::from(gzip(b"{}")[..8].to_vec()), 1000), Err(Problem::BadGzip));
-        assert_eq!(inflate(Bytes::from_static(b"{}"), 1), Err(Problem::TooLarge));
+    async fn check(encoding: &str, raw: &[u8], expected: Result<&[u8], InflateError>) {
+        let mut headers = HeaderMap::new();
+        if !encoding.is_empty() {
+            headers.insert(CONTENT_ENCODING, encoding.parse().unwrap());
+        }
+        let outcome = inflate(&headers, Bytes::copy_from_slice(raw), 1000).await;
+        assert_eq!(outcome, expected.map(Bytes::copy_from_slice), "{encoding}");
     }
 
-    #[test]
-    fn depth_counts_structure_only() {
-        assert_eq!(depth(br#"{"a":[1,{"b":"[[[\"["}]}"#), 3);
-        assert_eq!(depth("[".repeat(100_000).as_bytes()), 100_000);
-        assert_eq!(depth(b"]]]]"), 0);
+    #[tokio::test]
+    async fn gzip_is_known_by_its_magic() {
+        let hello = gzip(b"hello");
+        check("", b"hello", Ok(b"hello")).await;
+        check("gzip", b"hello", Ok(b"hello")).await;
+        check("", &hello, Ok(b"hello")).await;
+        check("gzip", &hello, Ok(b"hello")).await;
+        check("", &[&*hello, &gzip(b" again")].concat(), Ok(b"hello again")).await;
+        check("br", b"hello", Err(InflateError::Unsupported)).await;
+        check("", &hello[..hello.len() - 3], Err(InflateError::Corrupt)).await;
+        check("", &[0x1f, 0x8b, 1, 2, 3], Err(InflateError::Corrupt)).await;
+        check("", &[0x1f, 0x8b], Err(InflateError::Corrupt)).await;
+    }
+
+    #[tokio::test]
+    async fn bombs_stop_at_the_limit() {
+        check("", &gzip(&[b' '; 1000]), Ok(&[b' '; 1000])).await;
+        check("", &gzip(&[b' '; 1001]), Err(InflateError::TooLarge)).await;
+        check("", &gzip(&vec![0; 50 << 20]), Err(InflateError::TooLarge)).await;
+        let many: Vec<u8> = (0..200).flat_map(|_| gzip(&[b' '; 500])).collect();
+        check("", &many, Err(InflateError::TooLarge)).await;
+        check("", &[b' '; 1001], Err(InflateError::TooLarge)).await;
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_limit() {
+        assert_eq!(read(Body::from("hello"), 5).await.unwrap(), "hello");
+        assert_eq!(read(Body::empty(), 5).await.unwrap(), "");
+        assert_eq!(read(Body::from("hello"), 4).await, Err(BodyError::TooLarge));
+        assert_eq!(read(Body::from(vec![0; DRAIN_BYTES_MAX + 6]), 5).await, Err(BodyError::TooLarge));
     }
 }

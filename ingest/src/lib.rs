@@ -1,16 +1,35 @@
-//! The HTTP gateway: what clients send becomes records of the log.
+//! The HTTP gateway: requests of Segment, RudderStack and Jitsu clients, and
+//! signed webhooks, become frames of the log.
 //!
 //! ```text
-//! request --> key --> inflate --> split --> normalise --> append (durable) --> 200
-//!                                              \--> failed event --^
+//! request --> read, inflate (bounded) --> write key --> envelope --> per event: size, depth, outline
+//!                                                                         |
+//!              200 <-- one append per request, durable <-- frame <-- normalise
+//!                                                             \--> FailedEvent, its bytes kept
 //! ```
 //!
-//! Segment, RudderStack and Jitsu clients are understood as they are.
+//! The answer 200 means that the log holds the request's events. What cannot
+//! be understood is kept too, as a failed event with its reason.
+//!
+//! An event's JSON is read once: [`outline`] finds its members, and properties,
+//! traits and context are copied into the frame as they came.
 
-pub mod body;
+mod body;
+mod draft;
+mod error;
+mod frames;
 pub mod gateway;
-pub mod metrics;
+mod identifiers;
+mod json;
+mod limits;
+mod metrics;
 pub mod normalise;
-pub mod route;
+mod outline;
+mod webhook;
+mod write_key;
 
-pub use gateway::{GatewayState, HttpSource, Limits, Rejection, WebhookSource, router};
+pub use error::{Error, ErrorKind, Result};
+pub use frames::Frames;
+pub use limits::Limits;
+pub use metrics::Metrics;
+pub use webhook::{Rejection, WebhookSource};

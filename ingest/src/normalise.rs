@@ -1,289 +1,407 @@
-//! A client's event becomes a [`Record`]: ids, times, traits, identifiers.
+//! From a client's event to a frame of the log, by the rules of the Segment specification.
+//!
+//! An id is a text or a number; null and empty mean absent. Needed are a user
+//! or an anonymous id, the name of a tracked event, the id of a group, the
+//! previous id of an alias. An id that is there but means nothing (`"null"`) is
+//! accepted: such a record belongs to nobody. Properties, traits and context go
+//! to the log as the text they came as.
 
-use serde_json::{Map, Value};
-use tributary_protocol::{
-    ClientTimes, Identifier, Json, KIND_ANONYMOUS_ID, KIND_DEVICE, KIND_EMAIL, KIND_PHONE, KIND_USER_ID, Record,
-    RecordKind, Timestamp, Timestamps, hash128,
-};
+use crate::draft::{Context, Draft};
+use crate::identifiers::{self, RawIds};
+use crate::json::{text, text_or_number};
+use crate::outline::{Finding, Object, Outline, Place, canonical};
+use crate::{Frames, Limits};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use tributary_protocol::{ClientTimes, Record, RecordKind, Timestamp, Timestamps, hash128};
 use uuid::Uuid;
 
-/// Longest message id, in bytes.
-const MESSAGE_ID_BYTES_MAX: usize = 255;
+/// Longest message id that is kept, in characters.
+const MESSAGE_ID_CHARS_MAX: usize = 255;
+/// What differs when an event without a message id is sent again.
+const NOT_CONTENT: [&str; 3] = ["messageId", "sentAt", "writeKey"];
 
-/// Why an event is no record; it is kept as a failed event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid {
-    /// From a small closed set: `malformed`, `invalid`, `too_large`, `too_deep`.
-    pub reason: &'static str,
-    /// For a person.
-    pub message: String,
+/// Why an event is no record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Failure {
+    /// From a small closed set: `too_large`, `too_deep`, `malformed`, `invalid`.
+    pub code: &'static str,
+    /// What is wrong with it, for a person; no value of the event.
+    pub message: Cow<'static, str>,
 }
 
-impl Invalid {
-    fn new(message: impl Into<String>) -> Self {
-        Self { reason: "invalid", message: message.into() }
+impl Failure {
+    pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new("invalid", message)
+    }
+
+    pub(crate) fn malformed(error: &serde_json::Error) -> Self {
+        Self::new("malformed", format!("no JSON: {error}"))
+    }
+
+    pub(crate) fn too_deep(what: &str, depth_max: usize) -> Self {
+        Self::new("too_deep", format!("{what} is nested deeper than {depth_max}"))
     }
 }
 
-/// What a batch says for all of its events.
+/// What a request says for all its events; an event's own word goes first.
 #[derive(Clone, Debug, Default)]
-pub struct BatchDefaults {
-    /// `sentAt` of the batch, or the header `SentAt`.
+pub struct BatchDefaults<'a> {
+    /// `sentAt`, of the body or the header.
     pub sent_at: Option<Value>,
-    /// `context` of the batch, under that of the event.
-    pub context: Map<String, Value>,
+    /// `timestamp`.
+    pub timestamp: Option<Value>,
+    /// `context`, an object's JSON or empty; merged key by key.
+    pub context: Cow<'a, str>,
+    /// `integrations`, an object's JSON or empty; merged key by key, kept as `context.integrations`.
+    pub integrations: Cow<'a, str>,
 }
 
-/// What is known of an event besides its JSON.
-#[derive(Clone, Copy, Debug)]
-pub struct Arrival<'a> {
-    /// Name of the source.
-    pub source: &'a str,
-    /// The kind that the path says; otherwise the event's `type` does.
-    pub kind: Option<RecordKind>,
-    /// What its batch says.
-    pub defaults: &'a BatchDefaults,
-    /// When it came.
-    pub received_at: Timestamp,
-    /// Its place in the request.
-    pub ordinal: usize,
-}
-
-/// Reads an event in the language of the Segment specification.
+/// Normalises the events of one request.
 ///
-/// # Errors
-/// [`Invalid`] if a required field is missing or of the wrong type.
-pub fn record(event: &Value, arrival: Arrival<'_>) -> Result<Record, Invalid> {
-    let event = event.as_object().ok_or_else(|| Invalid::new("an event is a JSON object"))?;
-    let kind = kind(event, arrival.kind)?;
-    let user_id = id(event, "userId")?;
-    let anonymous_id = id(event, "anonymousId")?;
-    if user_id.is_none() && anonymous_id.is_none() && kind != RecordKind::Alias {
-        return Err(Invalid::new("userId or anonymousId is required"));
-    }
-    let group_id = id(event, "groupId")?;
-    let previous_id = id(event, "previousId")?;
-    require(kind == RecordKind::Group, group_id.as_ref(), "groupId")?;
-    require(kind == RecordKind::Alias, previous_id.as_ref(), "previousId")?;
-    let mut context = arrival.defaults.context.clone();
-    context.extend(object(event, "context")?);
-    let sent_at = event.get("sentAt").filter(|value| !value.is_null()).or(arrival.defaults.sent_at.as_ref());
-    let client =
-        ClientTimes { original_timestamp: event.get("originalTimestamp"), timestamp: event.get("timestamp"), sent_at };
-    let (timestamps, unreadable) = Timestamps::at_edge(client, arrival.received_at);
-    if let Some(text) = unreadable {
-        context.insert("tributary".to_owned(), serde_json::json!({ "unreadable_timestamp": text }));
-    }
-    let message_id = message_id(event, &timestamps, arrival.ordinal)?;
-    let traits = object(event, "traits")?;
-    let properties = properties(event, kind)?;
-    let name = name(event, kind)?;
-    let consent =
-        context.get("consent").and_then(|consent| consent.get("categoryPreferences")).and_then(Value::as_object);
-    let consent = consent.cloned().unwrap_or_default();
-    let mut record = Record {
-        source: arrival.source.to_owned(),
-        message_id,
-        kind,
-        timestamps,
-        user_id,
-        anonymous_id,
-        group_id,
-        previous_id,
-        identifiers: Vec::new(),
-        node: None,
-        event: name,
-        properties,
-        traits,
-        context,
-        consent,
-        object: None,
-    };
-    record.identifiers = identifiers(&record);
-    record.node = Record::owner(&record.source, &record.identifiers);
-    Ok(record)
+/// ```
+/// use tributary_ingest::normalise::{BatchDefaults, Normaliser};
+/// use tributary_ingest::{Frames, Limits};
+/// use tributary_protocol::{LogValue, Timestamp};
+///
+/// let batch = BatchDefaults::default();
+/// let mut normaliser = Normaliser::new("web", Limits::default(), &batch, Timestamp::now());
+/// let mut frames = Frames::default();
+/// normaliser.encode(r#"{"type":"track","userId":42,"event":"Signed Up"}"#, None, &mut frames)?;
+///
+/// let entries = frames.into_entries();
+/// assert_eq!(&entries[0].key[..], b"user_id:42");
+/// let LogValue::Record(record) = LogValue::decode(&entries[0].value).unwrap() else { panic!() };
+/// assert_eq!(record.event.as_deref(), Some("Signed Up"));
+/// # Ok::<(), tributary_ingest::normalise::Failure>(())
+/// ```
+#[derive(Debug)]
+pub struct Normaliser<'a> {
+    source: &'a str,
+    limits: Limits,
+    batch: &'a BatchDefaults<'a>,
+    batch_context: Outline<'a>,
+    batch_integrations: Outline<'a>,
+    received_at: Timestamp,
+    /// Kept for its memory.
+    outline: Outline<'a>,
+    /// How often a content without a message id was seen.
+    ordinals: HashMap<u128, u32>,
 }
 
-fn kind(event: &Map<String, Value>, of_path: Option<RecordKind>) -> Result<RecordKind, Invalid> {
-    if let Some(kind) = of_path {
-        return Ok(kind);
-    }
-    let text = event.get("type").and_then(Value::as_str).ok_or_else(|| Invalid::new("type is required in a batch"))?;
-    text.parse()
-        .ok()
-        .filter(|kind| *kind != RecordKind::Object)
-        .ok_or_else(|| Invalid::new(format!("unknown type {text:?}")))
-}
-
-fn require<T>(needed: bool, value: Option<&T>, field: &str) -> Result<(), Invalid> {
-    if needed && value.is_none() { Err(Invalid::new(format!("{field} is required"))) } else { Ok(()) }
-}
-
-/// A text or a number; null and empty are absent.
-fn id(event: &Map<String, Value>, field: &str) -> Result<Option<String>, Invalid> {
-    match event.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.trim().is_empty())),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(_) => Err(Invalid::new(format!("{field} is neither a text nor a number"))),
-    }
-}
-
-/// An object; null is an empty one.
-fn object(event: &Map<String, Value>, field: &str) -> Result<Json, Invalid> {
-    match event.get(field) {
-        None | Some(Value::Null) => Ok(Json::new()),
-        Some(Value::Object(object)) => Ok(object.clone()),
-        Some(_) => Err(Invalid::new(format!("{field} is not an object"))),
-    }
-}
-
-/// Pages and screens carry their category among the properties.
-fn properties(event: &Map<String, Value>, kind: RecordKind) -> Result<Json, Invalid> {
-    let mut properties = object(event, "properties")?;
-    if matches!(kind, RecordKind::Page | RecordKind::Screen)
-        && let Some(category) = event.get("category").filter(|category| !category.is_null())
-    {
-        properties.entry("category").or_insert_with(|| category.clone());
-    }
-    Ok(properties)
-}
-
-fn name(event: &Map<String, Value>, kind: RecordKind) -> Result<Option<String>, Invalid> {
-    let text =
-        |field: &str| event.get(field).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
-    match kind {
-        RecordKind::Track => text("event").map(Some).ok_or_else(|| Invalid::new("event is required")),
-        RecordKind::Page | RecordKind::Screen => Ok(text("name").or_else(|| text("event"))),
-        _ => Ok(None),
-    }
-}
-
-/// The client's id; else, with a client time, a hash of the content and the
-/// place in the request, so that a repeat is known; else a new one.
-fn message_id(event: &Map<String, Value>, timestamps: &Timestamps, ordinal: usize) -> Result<String, Invalid> {
-    match event.get("messageId") {
-        Some(Value::String(text)) if text.len() > MESSAGE_ID_BYTES_MAX => {
-            return Err(Invalid::new(format!("messageId is longer than {MESSAGE_ID_BYTES_MAX} bytes")));
-        }
-        Some(Value::String(text)) if !text.is_empty() => return Ok(text.clone()),
-        Some(Value::Number(number)) => return Ok(number.to_string()),
-        None | Some(Value::Null | Value::String(_)) => {}
-        Some(_) => return Err(Invalid::new("messageId is neither a text nor a number")),
-    }
-    if timestamps.original_timestamp.is_none() {
-        return Ok(Uuid::now_v7().to_string());
-    }
-    let mut content = event.clone();
-    content.remove("sentAt");
-    let text = Value::Object(content).to_string();
-    Ok(format!("content-{:032x}", hash128(&[text.as_bytes(), &(ordinal as u64).to_be_bytes()])))
-}
-
-/// Every identifier of a record, sorted, without repeats.
-fn identifiers(record: &Record) -> Vec<Identifier> {
-    let mut found = Vec::new();
-    let mut add = |kind: &str, value: Option<&str>| found.extend(value.and_then(|value| Identifier::new(kind, value)));
-    add(KIND_USER_ID, record.user_id.as_deref());
-    add(KIND_ANONYMOUS_ID, record.anonymous_id.as_deref());
-    add("group_id", record.group_id.as_deref());
-    if record.kind == RecordKind::Alias {
-        add(KIND_ANONYMOUS_ID, record.previous_id.as_deref());
-    }
-    let text = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    let of_person = if record.kind == RecordKind::Group { None } else { Some(&record.traits) };
-    for traits in [of_person, record.context.get("traits").and_then(Value::as_object)].into_iter().flatten() {
-        add(KIND_EMAIL, traits.get("email").and_then(text).as_deref());
-        add(KIND_PHONE, traits.get("phone").and_then(text).as_deref());
-    }
-    let device = record.context.get("device").and_then(|device| device.get("id"));
-    add(KIND_DEVICE, device.and_then(text).as_deref());
-    for external in record.context.get("externalIds").and_then(Value::as_array).into_iter().flatten() {
-        let of_users = external.get("collection").and_then(Value::as_str).is_none_or(|name| name == "users");
-        if let Some(kind) = external.get("type").and_then(Value::as_str).filter(|_| of_users) {
-            add(&kind.to_lowercase().replace(':', "_"), external.get("id").and_then(text).as_deref());
+impl<'a> Normaliser<'a> {
+    /// Begins a request.
+    #[must_use]
+    pub fn new(source: &'a str, limits: Limits, batch: &'a BatchDefaults<'a>, received_at: Timestamp) -> Self {
+        let read = |text: &'a str| {
+            let mut outline = Outline::default();
+            outline.read(text, limits.depth_max);
+            outline
+        };
+        Self {
+            source,
+            limits,
+            batch,
+            batch_context: read(&batch.context),
+            batch_integrations: read(&batch.integrations),
+            received_at,
+            outline: Outline::default(),
+            ordinals: HashMap::new(),
         }
     }
-    found.sort();
-    found.dedup();
-    found
+
+    /// Adds the frame of the next event. `text` is JSON (a raw value of `serde_json`);
+    /// `kind` is what the path says, without it the event's `type` counts.
+    ///
+    /// # Errors
+    /// [`Failure`] if it breaks a limit or one of the rules: no frame is added.
+    pub fn encode(&mut self, text: &'a str, kind: Option<RecordKind>, frames: &mut Frames) -> Result<(), Failure> {
+        let Limits { event_bytes_max, depth_max, .. } = self.limits;
+        if text.len() > event_bytes_max {
+            let message = format!("the event has {} bytes, {event_bytes_max} are allowed", text.len());
+            return Err(Failure::new("too_large", message));
+        }
+        let mut outline = std::mem::take(&mut self.outline);
+        let outcome = match outline.read(text, depth_max) {
+            Finding::TooDeep => Err(Failure::too_deep("the event", depth_max)),
+            Finding::Plain => self.encode_plain(&outline, text, kind, frames),
+            Finding::Peculiar => self.encode_peculiar(text, kind, frames),
+        };
+        self.outline = outline;
+        outcome
+    }
+
+    fn encode_peculiar(&mut self, text: &str, kind: Option<RecordKind>, frames: &mut Frames) -> Result<(), Failure> {
+        let text = canonical(text).map_err(|error| Failure::malformed(&error))?;
+        let mut outline = Outline::default();
+        outline.read(&text, self.limits.depth_max);
+        self.encode_plain(&outline, &text, kind, frames)
+    }
+
+    fn encode_plain(
+        &mut self,
+        outline: &Outline<'_>,
+        text: &str,
+        kind: Option<RecordKind>,
+        frames: &mut Frames,
+    ) -> Result<(), Failure> {
+        let object = outline.object().ok_or_else(|| no_object(text))?;
+        let event = Event::of(object);
+        let kind = kind.map_or_else(|| event.kind(), Ok)?;
+        let ids = Ids::of(&event)?;
+        ids.check(kind)?;
+        let given = event.time(event.timestamp).or_else(|| event.time(event.original_timestamp));
+        let given =
+            given.map(Cow::Owned).or_else(|| self.batch.timestamp.as_ref().filter(|v| is_given(v)).map(Cow::Borrowed));
+        let message_id = self.message_id(&event, kind, given.as_deref(), text)?;
+        let sent_at =
+            event.time(event.sent_at).map(Cow::Owned).or_else(|| self.batch.sent_at.as_ref().map(Cow::Borrowed));
+        let client = ClientTimes { original_timestamp: given.as_deref(), timestamp: None, sent_at: sent_at.as_deref() };
+        let (timestamps, unreadable_timestamp) = Timestamps::at_edge(client, self.received_at);
+
+        let properties = event.object_at(event.properties, "properties")?;
+        let traits = event.object_at(event.traits, "traits")?;
+        let context = Context {
+            own: event.object_at(event.context, "context")?,
+            batch: self.batch_context.object(),
+            integrations: [event.object_at(event.integrations, "integrations")?, self.batch_integrations.object()],
+        };
+        let name = event.name(kind, properties)?;
+        let identifiers = identifiers::collect(kind, &ids.raw(), traits, &context);
+        let Ids { user_id, anonymous_id, group_id, previous_id } = ids;
+        frames.push_draft(&Draft {
+            source: self.source,
+            message_id,
+            kind,
+            timestamps,
+            node: Record::owner(self.source, &identifiers),
+            identifiers,
+            user_id,
+            anonymous_id,
+            group_id,
+            previous_id,
+            event: name,
+            properties,
+            category: event.category(kind, properties),
+            traits,
+            context,
+            unreadable_timestamp,
+        });
+        Ok(())
+    }
+
+    /// The client's id of the event. Without one: hash of its content and ordinal among equal
+    /// ones of the request, if it carries a time, so that the same request sent again gives the
+    /// same ids; else a generated id.
+    fn message_id<'e>(
+        &mut self,
+        event: &Event<'_, 'e>,
+        kind: RecordKind,
+        given: Option<&Value>,
+        text: &str,
+    ) -> Result<Cow<'e, str>, Failure> {
+        if let Some(id) = event.id(event.message_id, "messageId")? {
+            if id.len() > MESSAGE_ID_CHARS_MAX && id.chars().nth(MESSAGE_ID_CHARS_MAX).is_some() {
+                return Err(Failure::invalid(format!("`messageId` is longer than {MESSAGE_ID_CHARS_MAX} characters")));
+            }
+            return Ok(id);
+        }
+        let Some(given) = given else { return Ok(Uuid::now_v7().to_string().into()) };
+        let mut content: Value = serde_json::from_str(text).map_err(|error| Failure::malformed(&error))?;
+        if let Value::Object(content) = &mut content {
+            content.retain(|key, _| !NOT_CONTENT.contains(&&**key));
+        }
+        let parts = [kind.as_str(), &given.to_string(), &content.to_string()].map(str::to_owned);
+        let hash = hash128(&parts.each_ref().map(String::as_bytes));
+        let ordinal = self.ordinals.entry(hash).and_modify(|count| *count += 1).or_insert(0);
+        Ok(format!("{hash:032x}-{ordinal}").into())
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
+/// The ids of an event.
+#[allow(clippy::struct_field_names, reason = "the names are the specification's own")]
+struct Ids<'e> {
+    user_id: Option<Cow<'e, str>>,
+    anonymous_id: Option<Cow<'e, str>>,
+    group_id: Option<Cow<'e, str>>,
+    previous_id: Option<Cow<'e, str>>,
+}
 
-    fn read(event: &Value, kind: Option<RecordKind>) -> Result<Record, Invalid> {
-        let received_at = Timestamp::parse("2026-01-01T12:00:00Z").unwrap();
-        let defaults = BatchDefaults::default();
-        record(event, Arrival { source: "web", kind, defaults: &defaults, received_at, ordinal: 0 })
+impl<'e> Ids<'e> {
+    fn of(event: &Event<'_, 'e>) -> Result<Self, Failure> {
+        Ok(Self {
+            user_id: event.id(event.user_id, "userId")?,
+            anonymous_id: event.id(event.anonymous_id, "anonymousId")?,
+            group_id: event.id(event.group_id, "groupId")?,
+            previous_id: event.id(event.previous_id, "previousId")?,
+        })
     }
 
-    fn refused(event: &Value, expected: &str) {
-        let error = read(event, None).unwrap_err();
-        assert!(error.message.contains(expected), "{event}: {}", error.message);
+    fn check(&self, kind: RecordKind) -> Result<(), Failure> {
+        if self.user_id.is_none() && self.anonymous_id.is_none() {
+            return Err(Failure::invalid("`userId` or `anonymousId` is needed"));
+        }
+        match kind {
+            RecordKind::Group if self.group_id.is_none() => Err(Failure::invalid("`groupId` is needed")),
+            RecordKind::Alias if self.previous_id.is_none() => Err(Failure::invalid("`previousId` is needed")),
+            _ => Ok(()),
+        }
     }
 
-    #[test]
-    fn what_is_required_is_asked_for() {
-        refused(&json!([]), "JSON object");
-        refused(&json!({ "userId": "u" }), "type is required");
-        refused(&json!({ "type": "dance", "userId": "u" }), "unknown type");
-        refused(&json!({ "type": "object", "userId": "u" }), "unknown type");
-        refused(&json!({ "type": "track", "event": "x", "userId": null, "anonymousId": "" }), "userId or anonymousId");
-        refused(&json!({ "type": "track", "userId": "u" }), "event is required");
-        refused(&json!({ "type": "group", "userId": "u" }), "groupId is required");
-        refused(&json!({ "type": "alias", "userId": "u" }), "previousId is required");
-        refused(&json!({ "type": "identify", "userId": ["u"] }), "neither a text nor a number");
-        refused(&json!({ "type": "identify", "userId": "u", "traits": "x" }), "traits is not an object");
-        refused(&json!({ "type": "identify", "userId": "u", "messageId": "m".repeat(300) }), "messageId");
+    fn raw(&self) -> RawIds<'_> {
+        RawIds {
+            user_id: self.user_id.as_deref(),
+            anonymous_id: self.anonymous_id.as_deref(),
+            group_id: self.group_id.as_deref(),
+            previous_id: self.previous_id.as_deref(),
+        }
+    }
+}
+
+/// The members of an event that mean something.
+#[allow(clippy::struct_field_names, reason = "the names are the specification's own")]
+struct Event<'o, 'e> {
+    object: Object<'o, 'e>,
+    kind: Option<Place>,
+    message_id: Option<Place>,
+    user_id: Option<Place>,
+    anonymous_id: Option<Place>,
+    group_id: Option<Place>,
+    previous_id: Option<Place>,
+    event: Option<Place>,
+    name: Option<Place>,
+    category: Option<Place>,
+    timestamp: Option<Place>,
+    original_timestamp: Option<Place>,
+    sent_at: Option<Place>,
+    properties: Option<Place>,
+    traits: Option<Place>,
+    context: Option<Place>,
+    integrations: Option<Place>,
+}
+
+impl<'o, 'e> Event<'o, 'e> {
+    fn of(object: Object<'o, 'e>) -> Self {
+        let mut event = Self {
+            object,
+            kind: None,
+            message_id: None,
+            user_id: None,
+            anonymous_id: None,
+            group_id: None,
+            previous_id: None,
+            event: None,
+            name: None,
+            category: None,
+            timestamp: None,
+            original_timestamp: None,
+            sent_at: None,
+            properties: None,
+            traits: None,
+            context: None,
+            integrations: None,
+        };
+        for (place, key, _) in object.iter() {
+            let member = match key {
+                "type" => &mut event.kind,
+                "messageId" => &mut event.message_id,
+                "userId" => &mut event.user_id,
+                "anonymousId" => &mut event.anonymous_id,
+                "groupId" => &mut event.group_id,
+                "previousId" => &mut event.previous_id,
+                "event" => &mut event.event,
+                "name" => &mut event.name,
+                "category" => &mut event.category,
+                "timestamp" => &mut event.timestamp,
+                "originalTimestamp" => &mut event.original_timestamp,
+                "sentAt" => &mut event.sent_at,
+                "properties" => &mut event.properties,
+                "traits" => &mut event.traits,
+                "context" => &mut event.context,
+                "integrations" => &mut event.integrations,
+                _ => continue,
+            };
+            *member = Some(place);
+        }
+        event
     }
 
-    #[test]
-    fn identifiers_are_found_and_the_owner_chosen() {
-        let event = json!({ "type": "identify", "userId": 7, "anonymousId": "a", "traits": { "email": "A@B.co", "phone": "+4930901820" },
-            "context": { "device": { "id": "d" }, "traits": { "email": "a@b.co" },
-                         "externalIds": [{ "id": "x", "type": "loyalty", "collection": "users", "encoding": "none" }] } });
-        let record = read(&event, None).unwrap();
-        let shown: Vec<String> = record.identifiers.iter().map(ToString::to_string).collect();
-        let expected = ["anonymous_id:a", "device:d", "email:a@b.co", "loyalty:x", "phone:+4930901820", "user_id:7"];
-        assert_eq!(shown, expected);
-        assert_eq!(record.node.unwrap().to_string(), "user_id:7");
+    /// Returns a member's JSON; none if it is absent or null.
+    fn given(&self, place: Option<Place>) -> Option<&'e str> {
+        Some(self.object.value(place?)).filter(|json| *json != "null")
     }
 
-    #[test]
-    fn ids_that_mean_nothing_make_an_event_of_nobody() {
-        let record =
-            read(&json!({ "type": "track", "event": "x", "userId": "null", "anonymousId": "undefined" }), None)
-                .unwrap();
-        assert_eq!(record.node, None);
-        assert!(record.identifiers.is_empty());
+    /// Reads `type`. Clients cannot send the kinds that are ours.
+    fn kind(&self) -> Result<RecordKind, Failure> {
+        let json = self.given(self.kind).ok_or_else(|| Failure::invalid("`type` is missing"))?;
+        let text = text(json).ok_or_else(|| Failure::invalid("`type` is no text"))?;
+        match text.parse() {
+            Ok(kind) if !matches!(kind, RecordKind::Delete | RecordKind::Object) => Ok(kind),
+            _ => Err(Failure::invalid("`type` is none of identify, track, page, screen, group, alias")),
+        }
     }
 
-    #[test]
-    fn an_alias_joins_the_previous_anonymous_id() {
-        let record = read(&json!({ "userId": "u", "previousId": "a" }), Some(RecordKind::Alias)).unwrap();
-        let shown: Vec<String> = record.identifiers.iter().map(ToString::to_string).collect();
-        assert_eq!(shown, ["anonymous_id:a", "user_id:u"]);
+    /// Reads an id: a text or a number; null and empty mean absent.
+    fn id(&self, place: Option<Place>, key: &str) -> Result<Option<Cow<'e, str>>, Failure> {
+        let Some(json) = self.given(place) else { return Ok(None) };
+        let id = text_or_number(json);
+        let id = id.ok_or_else(|| Failure::invalid(format!("`{key}` is neither a text nor a number")))?;
+        Ok(Some(id).filter(|id| !id.trim().is_empty()))
     }
 
-    #[test]
-    fn a_repeat_without_an_id_is_known_by_its_content() {
-        let event = json!({ "type": "track", "event": "x", "userId": "u", "timestamp": "2026-01-01T10:00:00Z" });
-        assert_eq!(read(&event, None).unwrap().message_id, read(&event, None).unwrap().message_id);
-        let untimed = json!({ "type": "track", "event": "x", "userId": "u" });
-        assert_ne!(read(&untimed, None).unwrap().message_id, read(&untimed, None).unwrap().message_id);
+    /// Reads a text; null and empty mean absent.
+    fn text(&self, place: Option<Place>, key: &str) -> Result<Option<Cow<'e, str>>, Failure> {
+        let Some(json) = self.given(place) else { return Ok(None) };
+        let text = text(json).ok_or_else(|| Failure::invalid(format!("`{key}` is no text")))?;
+        Ok(Some(text).filter(|text| !text.trim().is_empty()))
     }
 
-    #[test]
-    fn unreadable_times_are_kept_as_text() {
-        let record = read(&json!({ "type": "track", "event": "x", "userId": "u", "timestamp": "soon" }), None).unwrap();
-        assert_eq!(record.timestamps.timestamp, record.timestamps.received_at);
-        assert_eq!(record.context["tributary"]["unreadable_timestamp"], "soon");
+    /// Reads a client's time; null and empty mean absent.
+    fn time(&self, place: Option<Place>) -> Option<Value> {
+        serde_json::from_str(self.given(place)?).ok().filter(is_given)
     }
+
+    /// Reads an object; null means absent.
+    fn object_at(&self, place: Option<Place>, key: &str) -> Result<Option<Object<'o, 'e>>, Failure> {
+        let Some(place) = place.filter(|place| self.given(Some(*place)).is_some()) else { return Ok(None) };
+        let object = self.object.object_at(place);
+        object.map(Some).ok_or_else(|| Failure::invalid(format!("`{key}` is no object")))
+    }
+
+    /// The name of a tracked event, or of a page or screen, which may stand in its properties.
+    fn name(&self, kind: RecordKind, properties: Option<Object<'_, 'e>>) -> Result<Option<Cow<'e, str>>, Failure> {
+        match kind {
+            RecordKind::Track => {
+                let name = self.text(self.event, "event")?;
+                name.map(Some).ok_or_else(|| Failure::invalid("`event` is needed"))
+            }
+            RecordKind::Page | RecordKind::Screen => {
+                let of_properties = || text(properties?.get("name")?).filter(|name| !name.is_empty());
+                Ok(self.text(self.name, "name")?.or_else(of_properties))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The category of a page or screen, unless its properties have one.
+    fn category(&self, kind: RecordKind, properties: Option<Object<'_, '_>>) -> Option<&'e str> {
+        let is_view = matches!(kind, RecordKind::Page | RecordKind::Screen);
+        let has_own = properties.is_some_and(|properties| properties.get("category").is_some());
+        self.given(self.category).filter(|json| is_view && !has_own && *json != "\"\"")
+    }
+}
+
+fn is_given(value: &Value) -> bool {
+    !value.is_null() && value.as_str() != Some("")
+}
+
+fn no_object(event: &str) -> Failure {
+    let is_text = event.starts_with('"') && text(event).is_some_and(|text| text.trim_start().starts_with('{'));
+    Failure::invalid(if is_text { "the event is a text: its JSON is encoded twice" } else { "the event is no object" })
 }

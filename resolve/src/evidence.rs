@@ -88,4 +88,13 @@ pub trait Evidence {
     /// # Errors
     /// If the store cannot be read.
     fn edges(&self, id: NodeId) -> Result<Vec<Neighbour>, Self::Error>;
+
+    /// Returns one observed edge as seen from `from`, `None` if it was never
+    /// observed. A store answers this without reading the node's other edges.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn edge(&self, from: NodeId, to: NodeId) -> Result<Option<Neighbour>, Self::Error> {
+        Ok(self.edges(from)?.into_iter().find(|neighbour| neighbour.node == to))
+    }
 }

@@ -90,6 +90,12 @@ impl<'e, E: Evidence> Resolver<'e, E> {
         Ok(())
     }
 
+    /// Tells the facts of an identifier that the evidence holds, to save
+    /// reading them; nothing happens if they are known to the batch.
+    pub fn know(&mut self, id: NodeId, facts: NodeFacts) {
+        self.facts.entry(id).or_insert(Some(facts));
+    }
+
     /// Says that an identifier is too common: it joins nothing any more.
     ///
     /// # Errors
@@ -107,24 +113,39 @@ impl<'e, E: Evidence> Resolver<'e, E> {
     }
 
     /// Adds an edge, or makes it stronger; a weaker repeat changes nothing.
-    /// Both ends must have been added.
+    /// Both ends must have been added or be known. Says whether the edge is new.
     ///
     /// # Errors
     /// If the evidence cannot be read.
-    pub fn observe(&mut self, edge: Edge) -> Result<(), E::Error> {
+    pub fn observe(&mut self, edge: Edge) -> Result<bool, E::Error> {
         if edge.a == edge.b {
-            return Ok(());
+            return Ok(false);
         }
-        let held = self.ends(edge.a)?.get(&edge.b).copied();
+        let held = self.held(edge.a, edge.b)?;
         if held.is_some_and(|held| held.strength <= edge.strength) {
-            return Ok(());
+            return Ok(false);
         }
         let in_forest = held.is_some_and(|held| held.in_forest);
         self.put(&edge, Some(Held { strength: edge.strength, in_forest }))?;
-        if in_forest || !self.usable(edge.a)? || !self.usable(edge.b)? {
-            return Ok(());
+        if !in_forest && self.usable(edge.a)? && self.usable(edge.b)? {
+            self.insert(&edge)?;
         }
-        self.insert(&edge)
+        Ok(held.is_none())
+    }
+
+    /// One edge as of now. The edges of a node that nothing changed are not
+    /// read for it: most evidence repeats what is known.
+    fn held(&self, one: NodeId, other: NodeId) -> Result<Option<Held>, E::Error> {
+        for (from, to) in [(one, other), (other, one)] {
+            if let Some(ends) = self.adjacent.get(&from) {
+                return Ok(ends.get(&to).copied());
+            }
+            if self.new_nodes.contains(&from) {
+                return Ok(None);
+            }
+        }
+        let stored = self.evidence.edge(one, other)?;
+        Ok(stored.map(|stored| Held { strength: stored.strength, in_forest: stored.in_forest }))
     }
 
     /// Takes an edge out.

@@ -74,7 +74,7 @@ fn step(resolver: &mut Resolver<'_, Graph>, rng: &mut SmallRng, nodes: u128, kin
         let Ok(()) = resolver.add_node(node, kinds[usize::try_from(node.0).unwrap()]);
     }
     let Ok(()) = match rng.random_range(0..20) {
-        0..14 => resolver.observe(edge),
+        0..14 => resolver.observe(edge).map(drop),
         14..19 => resolver.remove(edge.a, edge.b),
         _ => resolver.set_generic(edge.a),
     };
@@ -89,7 +89,8 @@ fn ten_thousand_identifiers_in_a_chain() {
         let Ok(()) = resolver.add_node(NodeId(node), NodeFacts { is_user_id: node == 0, generic: false });
         if node > 0 {
             let edge = Edge::new(NodeId(node - 1), NodeId(node), strength(i64::try_from(node).unwrap()));
-            let Ok(()) = resolver.observe(edge);
+            let Ok(is_new) = resolver.observe(edge);
+            assert!(is_new);
         }
     }
     let Ok(changes) = resolver.finish();

@@ -2,6 +2,7 @@
 
 use crate::{Error, Result, hash128};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 
 /// The site's own key of a person; a profile has at most one.
@@ -51,14 +52,14 @@ impl Identifier {
     /// (empty, `null`, `undefined`, zeros, ...) or cannot be of that kind.
     #[must_use]
     pub fn new(kind: &str, value: &str) -> Option<Self> {
-        let text: String = value.trim().nfc().filter(|c| !c.is_control()).collect();
+        let text = clean(value);
         if text.len() > VALUE_BYTES_MAX || is_blocked(&text) {
             return None;
         }
         let value = match kind {
             KIND_EMAIL => normalise_email(&text)?,
             KIND_PHONE => normalise_phone(&text)?,
-            _ => text,
+            _ => text.into_owned(),
         };
         Some(Self { kind: kind.to_owned(), value })
     }
@@ -123,16 +124,35 @@ pub fn links(kind: &str) -> bool {
     kind_rank(kind) < 6
 }
 
+/// Composed characters (NFC), without control characters and surrounding space.
+/// Printable ASCII is composed already.
+fn clean(value: &str) -> Cow<'_, str> {
+    let trimmed = value.trim();
+    if trimmed.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(trimmed);
+    }
+    let composed: String = trimmed.chars().filter(|c| !c.is_control()).nfc().collect();
+    Cow::Owned(composed.trim().to_owned())
+}
+
+/// Says whether the value means nothing. Every such value is ASCII.
 fn is_blocked(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    BLOCKED.contains(&lower.as_str()) || text.chars().all(|c| c == '0' || c == '-')
+    BLOCKED.iter().any(|blocked| text.eq_ignore_ascii_case(blocked)) || text.bytes().all(|b| b == b'0' || b == b'-')
+}
+
+/// Compatible characters (NFKC) in lower case. ASCII is its own compatible form.
+fn compatible_lower(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().collect::<String>().to_lowercase() }
 }
 
 /// Lower case, no `mailto:`, no surrounding marks; `None` unless it is
 /// `local@domain` with a domain of letters, digits, dots and hyphens.
 fn normalise_email(text: &str) -> Option<String> {
-    let lower = text.nfkc().collect::<String>().to_lowercase();
-    let bare = lower.trim_start_matches("mailto:").trim_matches(|c: char| c.is_whitespace() || "<>\"',;".contains(c));
+    let lower = compatible_lower(text);
+    let bare = lower
+        .strip_prefix("mailto:")
+        .unwrap_or(&lower)
+        .trim_matches(|c: char| c.is_whitespace() || "<>\"',;".contains(c));
     let (local, domain) = bare.rsplit_once('@')?;
     let domain = domain.trim_end_matches('.');
     let is_domain = domain.contains('.')
@@ -145,8 +165,8 @@ fn normalise_email(text: &str) -> Option<String> {
 /// formatted; one without is kept as its digits, which is searchable but
 /// claims no country.
 fn normalise_phone(text: &str) -> Option<String> {
-    let ascii: String = text.nfkc().collect();
-    let international = ascii.strip_prefix("00").map_or_else(|| ascii.clone(), |rest| format!("+{rest}"));
+    let ascii: Cow<'_, str> = if text.is_ascii() { text.into() } else { text.nfkc().collect() };
+    let international = ascii.strip_prefix("00").map_or_else(|| ascii.clone(), |rest| format!("+{rest}").into());
     if international.starts_with('+')
         && let Ok(number) = phonenumber::parse(None, &international)
     {
@@ -177,6 +197,10 @@ mod tests {
         check(KIND_USER_ID, " u-1 ", Some("u-1"));
         check(KIND_USER_ID, "Ａ", Some("Ａ"));
         check(KIND_USER_ID, "e\u{301}", Some("é"));
+        check(KIND_USER_ID, "e\0\u{301}", Some("é"));
+        check(KIND_USER_ID, "\0 u\n-1\u{7f} ", Some("u-1"));
+        check(KIND_EMAIL, "Ｊane@Example.com", Some("jane@example.com"));
+        check(KIND_PHONE, "＋49 30 901820", Some("+4930901820"));
     }
 
     #[test]
@@ -194,10 +218,27 @@ mod tests {
             "0",
             "000-000",
             "[object Object]",
+            "\0",
+            "NuLL\u{0}",
+            "\u{a0}",
         ] {
             check(KIND_USER_ID, value, None);
         }
         check(KIND_USER_ID, &"x".repeat(2000), None);
+    }
+
+    #[test]
+    fn what_is_normal_stays() {
+        for (kind, value) in [
+            (KIND_EMAIL, " Jane.DOE@Example.COM "),
+            (KIND_PHONE, "0049 30 901820"),
+            (KIND_PHONE, "030 901820"),
+            (KIND_USER_ID, "\u{1} e\u{301}\u{2} x "),
+            (KIND_DEVICE, "  ABC-def  "),
+        ] {
+            let once = Identifier::new(kind, value).unwrap();
+            assert_eq!(Identifier::new(kind, &once.value).unwrap().value, once.value);
+        }
     }
 
     #[test]

@@ -20,5 +20,5 @@ pub use hash::{DedupKey, hash128};
 pub use identifier::{
     Identifier, KIND_ANONYMOUS_ID, KIND_DEVICE, KIND_EMAIL, KIND_PHONE, KIND_USER_ID, kind_rank, links,
 };
-pub use record::{FailedEvent, Json, LogValue, Object, Record, RecordKind, canonical_json};
+pub use record::{FailedEvent, Json, LOG_VALUE_VERSION, LogValue, Object, Record, RecordKind, canonical_json};
 pub use time::{ClientTimes, Timestamp, Timestamps};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 /// A JSON object with its keys sorted.
 pub type Json = serde_json::Map<String, serde_json::Value>;
 
-/// Version of the log's value format.
-const LOG_VALUE_VERSION: u8 = 1;
+/// Version of the log's value format: `v` of [`LogValue`].
+pub const LOG_VALUE_VERSION: u8 = 1;
 
 /// What a record says, in the words of the Segment specification, and
 /// `object` for things with a life of their own (deals, tickets, ...).
@@ -159,9 +159,10 @@ impl Record {
     #[must_use]
     pub fn owner(source: &str, identifiers: &[Identifier]) -> Option<Identifier> {
         let own = |id: &&Identifier| id.kind.split_once(':').is_some_and(|(first, _)| first == source);
-        let rank = |id: &&Identifier| (crate::kind_rank(&id.kind), (*id).clone());
+        let rank = |id: &Identifier| crate::kind_rank(&id.kind);
+        let stronger = |a: &&Identifier, b: &&Identifier| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b));
         let person = |id: &&Identifier| id.kind != "group_id";
-        identifiers.iter().find(own).or_else(|| identifiers.iter().filter(person).min_by_key(rank)).cloned()
+        identifiers.iter().find(own).or_else(|| identifiers.iter().filter(person).min_by(stronger)).cloned()
     }
 
     /// Key of the log's partition: the strongest identifier, so that one

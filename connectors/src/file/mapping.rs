@@ -1,7 +1,7 @@
 //! A row as a record, by the mapping of the configuration.
 
-use super::BrokenRow;
-use crate::record::{Draft, scalar_text};
+use super::{BrokenRow, Values};
+use crate::record::{Draft, scalar_text, set_traits};
 use crate::{Error, Result};
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tributary_config::{FileSource, RecordType};
 use tributary_protocol::{Identifier, Json, Object, Record, RecordKind, Timestamp, canonical_json, hash128};
+
+/// Key of what we add to a record's context.
+const OUR_CONTEXT: &str = "tributary";
 
 /// The mapping of one file.
 pub(crate) struct Mapping {
@@ -26,7 +29,7 @@ impl Mapping {
         Ok(Self { settings: settings.clone(), zone })
     }
 
-    /// Refuses a mapping that names a column the file has not.
+    /// Refuses a mapping that names a column the file has not, or has twice.
     pub fn check(&self, path: &Path, columns: &[String]) -> Result<()> {
         let settings = &self.settings;
         let object =
@@ -34,21 +37,27 @@ impl Mapping {
         let maps =
             [&settings.identifiers, &settings.traits, &settings.properties].into_iter().flat_map(BTreeMap::values);
         let named = std::iter::once(&settings.key).chain(&settings.timestamp).chain(maps).chain(object);
-        match named.into_iter().find(|column| !columns.contains(column)) {
+        let count = |column: &String| columns.iter().filter(|name| *name == column).count();
+        match named.into_iter().map(|column| (column, count(column))).find(|(_, count)| *count != 1) {
             None => Ok(()),
-            Some(column) => {
+            Some((column, 0)) => {
                 Err(Error::Column { path: path.to_owned(), column: column.clone(), columns: columns.to_vec() })
+            }
+            Some((column, count)) => {
+                let reason = format!("{count} columns are called {column:?}: rename all but one");
+                Err(Error::Format { path: path.to_owned(), reason })
             }
         }
     }
 
     /// Maps a row; one without a key is broken.
-    pub fn record(&self, row: Json, received_at: Timestamp) -> Result<Record, BrokenRow> {
+    pub fn record(&self, row: Values, received_at: Timestamp) -> Result<Record, BrokenRow> {
         let settings = &self.settings;
+        let Values { place, values: row } = row;
         let content = canonical_json(&Value::Object(row.clone()));
         let key = text(&row, &settings.key).map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
         let Some(key) = key else {
-            let message = format!("no key in column {:?}", settings.key);
+            let message = format!("{place}: no key in column {:?}", settings.key);
             return Err(BrokenRow { message, payload: content.into_bytes() });
         };
         let given = settings.timestamp.as_ref().and_then(|column| text(&row, column));
@@ -65,9 +74,9 @@ impl Mapping {
         if happened_at.is_none()
             && let Some(unreadable) = given
         {
-            record.context.insert("timestamp_unreadable".to_owned(), Value::String(unreadable));
+            record.context.insert(OUR_CONTEXT.to_owned(), serde_json::json!({ "unreadable_timestamp": unreadable }));
         }
-        record.traits = pick(&row, &settings.traits);
+        set_traits(&mut record, pick(&row, &settings.traits));
         record.properties = pick(&row, &settings.properties);
         match settings.record {
             RecordType::Track => record.event.clone_from(&settings.event),

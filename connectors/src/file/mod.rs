@@ -7,16 +7,19 @@
 //! A row's message id is the hash of stream, key and content: a file that is
 //! replaced is read again, and rows that it had before are duplicates.
 
+mod csv_rows;
+mod json_rows;
 mod mapping;
 #[cfg(feature = "parquet")]
 mod parquet_rows;
 mod position;
-mod rows;
+mod prefix;
 
 use crate::{Batch, Cursor, Error, Result, Source, Stream};
 use async_trait::async_trait;
 use mapping::Mapping;
-use position::Position;
+use position::{End, Position};
+use prefix::{Facts, Prefix};
 use std::sync::Arc;
 use tributary_config::{FileFormat, FileSource};
 use tributary_protocol::{FailedEvent, Json, LogValue, Timestamp};
@@ -25,9 +28,20 @@ use tributary_protocol::{FailedEvent, Json, LogValue, Timestamp};
 const BATCH_ROWS: usize = 2000;
 /// Bytes of rows after which a batch ends.
 const BATCH_BYTES: u64 = 4 << 20;
+/// Most bytes of a row; a larger one is a broken row.
+const ROW_BYTES_MAX: usize = 512 << 10;
+/// Bytes that are kept of a row that is too large.
+const PAYLOAD_BYTES_MAX: usize = 64 << 10;
 
-/// One row: its values, or why it has none and its bytes.
-pub(crate) type Row = Result<Json, BrokenRow>;
+/// One row, or why it is none and its bytes.
+pub(crate) type Row = Result<Values, BrokenRow>;
+
+/// The values of a row.
+pub(crate) struct Values {
+    /// Where it stands, for a person: `line 7`.
+    place: String,
+    values: Json,
+}
 
 /// A row that cannot be read.
 pub(crate) struct BrokenRow {
@@ -60,8 +74,8 @@ impl FileReader {
     fn columns(&self) -> Result<Vec<String>> {
         match self.settings.format {
             Some(FileFormat::Parquet) => parquet_columns(&self.settings),
-            Some(FileFormat::Jsonl) => rows::jsonl_columns(&self.settings.path),
-            _ => rows::csv_columns(&self.settings),
+            Some(FileFormat::Jsonl) => json_rows::columns(&self.settings.path),
+            _ => csv_rows::columns(&self.settings),
         }
     }
 
@@ -75,19 +89,22 @@ impl FileReader {
     }
 
     fn read_batch(&self, cursor: Option<Cursor>, received_at: Timestamp) -> Result<Batch> {
-        let position = Position::at_start_of_read(&self.settings.path, cursor)?;
-        if position.done {
+        let path = &self.settings.path;
+        let grows = self.settings.format != Some(FileFormat::Parquet);
+        let position = Position::at_start_of_read(path, cursor, received_at.0, grows)?;
+        // A file without a byte is one that was just made.
+        if position.end != End::Ahead || position.size() == 0 {
             return Ok(Batch { records: Vec::new(), cursor: position.into_cursor(), more: false });
         }
         self.check_columns()?;
         let Rows { rows, position } = match self.settings.format {
             Some(FileFormat::Parquet) => parquet_read(&self.settings, position)?,
-            Some(FileFormat::Jsonl) => rows::read_jsonl(&self.settings.path, position)?,
-            _ => rows::read_csv(&self.settings, position)?,
+            Some(FileFormat::Jsonl) => json_rows::read(path, position)?,
+            _ => csv_rows::read(&self.settings, position)?,
         };
         let records = rows.into_iter().map(|row| self.record(row, received_at)).collect();
-        let more = !position.done;
-        Ok(Batch { records, cursor: position.with_hash(&self.settings.path)?.into_cursor(), more })
+        let position = position.behind_read(path)?;
+        Ok(Batch { records, more: position.end == End::Ahead, cursor: position.into_cursor() })
     }
 
     fn record(&self, row: Row, received_at: Timestamp) -> LogValue {

@@ -1,6 +1,6 @@
 //! Rows of Parquet files, through Arrow's JSON form.
 
-use super::{BATCH_ROWS, Position, Rows};
+use super::{BATCH_ROWS, End, Position, Rows, Values};
 use crate::{Error, Result};
 use arrow::json::ArrayWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -39,7 +39,11 @@ pub(crate) fn read(settings: &FileSource, mut position: Position) -> Result<Rows
     } else {
         serde_json::from_slice(&bytes).map_err(|error| unreadable(settings, &error))?
     };
-    position.done = rows.len() < BATCH_ROWS;
+    let first = position.rows + 1;
+    if rows.len() < BATCH_ROWS {
+        position.end = End::Reached;
+    }
     position.rows += rows.len() as u64;
-    Ok(Rows { rows: rows.into_iter().map(Ok).collect(), position })
+    let row = |(number, values): (u64, Json)| Ok(Values { place: format!("row {number}"), values });
+    Ok(Rows { rows: (first..).zip(rows).map(row).collect(), position })
 }

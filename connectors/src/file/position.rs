@@ -1,66 +1,101 @@
 //! Where reading stands in a file, and whether it is still that file.
+//!
+//! A file that was changed is told apart by what was read of it: if it still
+//! begins with those bytes it has grown and reading goes on behind them, else
+//! it was replaced and is read from its start.
 
-use crate::{Cursor, Error, Result};
+use super::{Facts, Prefix};
+use crate::{Cursor, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+/// Whether the end of the file was reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum End {
+    /// There is more to read.
+    #[default]
+    Ahead,
+    /// All but a last row that looked unfinished was read: it is looked at again.
+    Waiting,
+    /// Everything was read.
+    Reached,
+}
 
 /// The content of a file's cursor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Position {
     path: PathBuf,
-    /// Size and time of change when it was last read.
-    size: u64,
-    modified_ns: u64,
-    /// Bytes that were read (CSV, JSON Lines).
+    /// What the file was when it was last looked at.
+    facts: Facts,
+    /// Bytes that were read and are not read again (CSV, JSON Lines).
     pub offset: u64,
-    /// Rows that were read.
+    /// The line, from 0, that begins there.
+    pub line: u64,
+    /// Rows that were read (Parquet).
     pub rows: u64,
-    /// SHA-256 of the first `offset` bytes, once the end was reached.
-    prefix_hash: String,
+    /// What those bytes were.
+    prefix: Prefix,
+    /// Whether the file changed while it was read: then its prefix is compared at the end.
+    changed: bool,
     /// Whether the end was reached.
-    pub done: bool,
+    pub end: End,
+    /// Whether an unfinished last row is taken as it is.
+    #[serde(skip)]
+    pub settled: bool,
 }
 
 impl Position {
     /// Goes on from `cursor` if the file still begins with what was read, else from the start.
-    pub fn at_start_of_read(path: &Path, cursor: Option<Cursor>) -> Result<Self> {
-        let wrong = |source| Error::File { path: path.to_owned(), source };
-        let facts = std::fs::metadata(path).map_err(wrong)?;
-        let modified = facts.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-        let modified_ns = modified.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(0));
-        let fresh = Self { path: path.to_owned(), size: facts.len(), modified_ns, ..Self::default() };
+    pub fn at_start_of_read(path: &Path, cursor: Option<Cursor>, now_micros: i64, grows: bool) -> Result<Self> {
+        let facts = Facts::of(path)?;
+        let fresh = Self { path: path.to_owned(), facts, ..Self::default() };
         let saved = cursor.and_then(|cursor| serde_json::from_value::<Self>(cursor.0).ok());
-        let Some(saved) = saved.filter(|saved| saved.path == path) else { return Ok(fresh) };
-        if (saved.size, saved.modified_ns) == (fresh.size, fresh.modified_ns) {
-            return Ok(saved);
-        }
-        let grown = saved.offset > 0 && saved.offset <= fresh.size && !saved.prefix_hash.is_empty();
-        if grown && hash(path, saved.offset)? == saved.prefix_hash {
-            return Ok(Self { offset: saved.offset, rows: saved.rows, ..fresh });
-        }
-        Ok(fresh)
+        let saved = saved.filter(|saved| saved.path == path);
+        let is_settled = facts.is_settled(now_micros);
+        let next = match saved {
+            Some(saved) if saved.facts == facts => {
+                let waiting = saved.end == End::Waiting;
+                let end = if waiting { End::Ahead } else { saved.end };
+                return Ok(Self { settled: waiting || is_settled, end, ..saved });
+            }
+            Some(saved) if grows && facts.size >= saved.offset && saved.may_go_on(facts)? => {
+                let changed = saved.end == End::Ahead;
+                Self { facts, changed, end: End::Ahead, ..saved }
+            }
+            _ => fresh,
+        };
+        Ok(Self { settled: is_settled, ..next })
     }
 
-    /// At the end of the file, remembers what its beginning was.
-    pub fn with_hash(mut self, path: &Path) -> Result<Self> {
-        if self.done && self.offset > 0 {
-            self.prefix_hash = hash(path, self.offset)?;
+    /// Whether a changed file may be read on where reading stands. Under the
+    /// reader only its last bytes are compared; the others are at the end.
+    fn may_go_on(&self, now: Facts) -> Result<bool> {
+        if self.end == End::Ahead {
+            return Ok(self.facts.inode == now.inode && self.prefix.rest_matches(&self.path, self.offset)?);
+        }
+        self.prefix.matches(&self.path, self.offset)
+    }
+
+    /// Remembers what was read. A file that was changed under the reader, and
+    /// not only grew, is read again.
+    pub fn behind_read(mut self, path: &Path) -> Result<Self> {
+        self.prefix.extend(path, self.offset)?;
+        if self.end != End::Ahead && self.changed {
+            if !self.prefix.matches(path, self.offset)? {
+                return Ok(Self { path: self.path, facts: self.facts, ..Self::default() });
+            }
+            self.changed = false;
         }
         Ok(self)
+    }
+
+    /// Bytes of the file when this read began.
+    pub fn size(&self) -> u64 {
+        self.facts.size
     }
 
     pub fn into_cursor(self) -> Cursor {
         Cursor(serde_json::to_value(self).unwrap_or_default())
     }
-}
-
-fn hash(path: &Path, bytes: u64) -> Result<String> {
-    let wrong = |source| Error::File { path: path.to_owned(), source };
-    let mut rest = File::open(path).map_err(wrong)?.take(bytes);
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut rest, &mut hasher).map_err(wrong)?;
-    Ok(format!("{:x}", hasher.finalize()))
 }

@@ -1,6 +1,7 @@
 //! The embedded log: segment files in a folder, one writer thread.
 
-use crate::frame::HEADER_BYTES;
+use crate::frame::{ENTRY_BYTES_MAX, HEADER_BYTES};
+use crate::queue::QueueLimit;
 use crate::segment::{self, Scan};
 use crate::writer::{Request, Tail, Writer, create_segment, sync_folder};
 use crate::{Entry, Error, Frame, Health, Log, Position, Result};
@@ -26,13 +27,13 @@ pub struct EmbeddedOptions {
     pub partitions: u32,
     /// A segment is closed at this size.
     pub segment_bytes: u64,
-    /// Released segments are kept while the partition's newer ones are fewer bytes than this.
+    /// Released segments are kept while the released ones after them are fewer bytes than this.
     pub retain_bytes: u64,
     /// Released segments are kept this long.
     pub retain: Duration,
     /// Bytes of the disk that must stay free.
     pub disk_reserve_bytes: u64,
-    /// Bytes of one commit at most.
+    /// Bytes that may wait to be made durable, and of one commit at most.
     pub queue_bytes_max: usize,
     /// Least time between two commits.
     pub commit_floor: Duration,
@@ -146,7 +147,11 @@ impl Shared {
     pub(crate) fn check_space(&self, root: &Path, needed: u64, reserve_bytes: u64) -> Result<()> {
         let free_bytes = rustix::fs::statvfs(root).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize));
         let full = free_bytes < reserve_bytes.saturating_add(needed);
-        *lock(&self.health) = if full { Health::Full { free_bytes, reserve_bytes } } else { Health::Ok };
+        let mut health = lock(&self.health);
+        if !matches!(*health, Health::Stalled { .. }) {
+            *health = if full { Health::Full { free_bytes, reserve_bytes } } else { Health::Ok };
+        }
+        drop(health);
         if full { Err(Error::Full { free_bytes, reserve_bytes }) } else { Ok(()) }
     }
 }
@@ -157,6 +162,7 @@ pub struct EmbeddedLog {
     root: PathBuf,
     options: EmbeddedOptions,
     shared: Arc<Shared>,
+    queue: QueueLimit,
     requests: Mutex<Option<Sender<Request>>>,
     ends: watch::Receiver<Vec<u64>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -189,6 +195,7 @@ impl EmbeddedLog {
         Ok(Self {
             id: identity.id,
             root: root.to_owned(),
+            queue: QueueLimit::new(options.queue_bytes_max),
             options,
             shared,
             requests: Mutex::new(Some(sender)),
@@ -353,6 +360,10 @@ impl Log for Arc<EmbeddedLog> {
     }
 
     async fn append(&self, entries: Vec<Entry>) -> Result<Vec<Position>> {
+        if let Some(bytes) = entries.iter().map(Entry::bytes).find(|&bytes| bytes > ENTRY_BYTES_MAX) {
+            return Err(Error::TooLarge { bytes, bytes_max: ENTRY_BYTES_MAX });
+        }
+        let _room = self.queue.enter(&entries).await?;
         let (answer, answered) = oneshot::channel();
         self.request(Request::Append(entries, answer))?;
         answered.await.map_err(|_| Error::Stalled { reason: "the writer ended".to_owned() })?
@@ -419,13 +430,16 @@ impl EmbeddedLog {
             let partitions = lock(&self.shared.partitions);
             let Some(held) = partitions.get(partition as usize) else { return Err(Error::NoPartition { partition }) };
             let mut oldest = held.segments.iter();
-            let (Some((&first, segment)), Some((&next, _))) = (oldest.next(), oldest.next()) else { return Ok(()) };
-            let behind: u64 = held.segments.values().map(|segment| segment.bytes).sum::<u64>() - segment.bytes;
+            let (Some((&first, _)), Some((&next, _))) = (oldest.next(), oldest.next()) else { return Ok(()) };
+            if next > up_to {
+                return Ok(());
+            }
+            let behind: u64 = held.segments.range(next..up_to).map(|(_, segment)| segment.bytes).sum();
             drop(partitions);
             let path = segment::path(&folder, first);
             let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
             let age = modified.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
-            if next > up_to || behind < self.options.retain_bytes || age < self.options.retain {
+            if behind < self.options.retain_bytes || age < self.options.retain {
                 return Ok(());
             }
             fs::remove_file(&path).map_err(|source| Error::Io { action: "delete", path, source })?;

@@ -26,6 +26,8 @@ const FIXED_BYTES: usize = 20;
 pub const MARKER: [u8; 4] = 0x1F7A_9C35_u32.to_le_bytes();
 /// Longest believable body.
 const BODY_BYTES_MAX: usize = 256 << 20;
+/// Most bytes of key and value: longer ones could not be told from damage.
+pub const ENTRY_BYTES_MAX: usize = BODY_BYTES_MAX - FIXED_BYTES;
 
 /// Returns a segment's header.
 #[must_use]
@@ -39,19 +41,34 @@ pub fn header(partition: u32, first_offset: u64) -> [u8; HEADER_BYTES] {
     bytes
 }
 
-/// Says whether `bytes` begin with the header of a segment of `partition`.
+/// What a segment begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header {
+    /// The header of a segment of the partition.
+    Ours,
+    /// A whole header of something else: another partition or another version of the format.
+    Foreign,
+    /// No whole header; the frames after it may be whole.
+    Damaged,
+}
+
+/// Says what header `bytes`, the beginning of a segment of `partition`, hold.
 #[must_use]
-pub fn is_header(bytes: &[u8], partition: u32) -> bool {
-    bytes.len() >= HEADER_BYTES
-        && &bytes[..8] == MAGIC
-        && bytes[8..12] == partition.to_le_bytes()
-        && bytes[20..24] == crc32c::crc32c(&bytes[..20]).to_le_bytes()
+pub fn check_header(bytes: &[u8], partition: u32) -> Header {
+    let (name, version) = MAGIC.split_at(MAGIC.len() - 1);
+    let is_whole = bytes.len() >= HEADER_BYTES && crc32c::crc32c(&bytes[..20]).to_le_bytes() == bytes[20..24];
+    if is_whole && bytes.starts_with(MAGIC) && bytes[8..12] == partition.to_le_bytes() {
+        return Header::Ours;
+    }
+    let is_other_version =
+        bytes.starts_with(name) && bytes.get(name.len()).is_some_and(|at| at.is_ascii_digit() && *at != version[0]);
+    if is_whole || is_other_version { Header::Foreign } else { Header::Damaged }
 }
 
 /// Appends a frame to `buffer`.
 ///
 /// # Panics
-/// If key or value are longer than 4 GiB: the caller limits them far below.
+/// If key or value are longer than 4 GiB: the caller limits them to [`ENTRY_BYTES_MAX`].
 pub fn encode(buffer: &mut Vec<u8>, offset: u64, time_ms: u64, key: &[u8], value: &[u8]) {
     let length = u32::try_from(FIXED_BYTES + key.len() + value.len()).expect("entries are limited far below 4 GiB");
     let key_length = u32::try_from(key.len()).expect("shorter than the frame");

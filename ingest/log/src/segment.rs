@@ -1,6 +1,6 @@
 //! Reading segment files: frames in order, damage reported and stepped over.
 
-use crate::frame::{self, Decoded, HEADER_BYTES};
+use crate::frame::{self, Decoded, HEADER_BYTES, Header};
 use crate::{Damage, Error, Frame, Result};
 use bytes::Bytes;
 use std::fs::File;
@@ -42,11 +42,16 @@ pub(crate) fn scan(
     let io = |source| Error::Io { action: "read", path: file.to_owned(), source };
     let handle = File::open(file).map_err(io)?;
     let mut reader = Reader { handle: &handle, limit, start: 0, bytes: Bytes::new() };
-    if !frame::is_header(&reader.at(0, HEADER_BYTES).map_err(io)?, partition) {
-        return Err(Error::Corrupt { path: file.to_owned(), reason: "its header is not that of a segment".to_owned() });
+    let header = frame::check_header(&reader.at(0, HEADER_BYTES).map_err(io)?, partition);
+    if header == Header::Foreign {
+        let reason = "its header is that of another partition or of another version of the program".to_owned();
+        return Err(Error::Corrupt { path: file.to_owned(), reason });
     }
     let mut at = from.max(HEADER_BYTES as u64);
     let mut found = Scan { end: at, ..Scan::default() };
+    if header == Header::Damaged {
+        found.damage.push(0..HEADER_BYTES as u64);
+    }
     let mut least = 0;
     let mut bad_from = None;
     while at < limit {

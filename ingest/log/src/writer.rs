@@ -3,7 +3,7 @@
 
 use crate::embedded::{EmbeddedOptions, Shared};
 use crate::segment;
-use crate::{Entry, Error, Position, Result, frame};
+use crate::{Entry, Error, Position, Result, frame, partition_of};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
-use twox_hash::XxHash3_64;
 
 /// What the writer is asked to do.
 pub(crate) enum Request {
@@ -82,15 +81,16 @@ impl Writer {
     ) -> Vec<Position> {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let time = u64::try_from(time).unwrap_or(u64::MAX);
-        let partitions = self.tails.len() as u64;
+        let partitions = u32::try_from(self.tails.len()).unwrap_or(u32::MAX);
         let place = |entry: &Entry| {
-            let partition = usize::try_from(XxHash3_64::oneshot(&entry.key) % partitions).unwrap_or(0);
-            let tail = &mut self.tails[partition];
+            let partition = partition_of(&entry.key, partitions);
+            let index = partition as usize;
+            let tail = &mut self.tails[index];
             let offset = tail.next;
             tail.next += 1;
-            marks.push((partition, offset, buffers[partition].len()));
-            frame::encode(&mut buffers[partition], offset, time, &entry.key, &entry.value);
-            Position { partition: u32::try_from(partition).unwrap_or(0), offset }
+            marks.push((index, offset, buffers[index].len()));
+            frame::encode(&mut buffers[index], offset, time, &entry.key, &entry.value);
+            Position { partition, offset }
         };
         entries.iter().map(place).collect()
     }
@@ -117,11 +117,7 @@ impl Writer {
         let needed: u64 = buffers.iter().map(|buffer| buffer.len() as u64).sum();
         self.shared.check_space(&self.root, needed, self.options.disk_reserve_bytes)?;
         for (index, buffer) in buffers.iter().enumerate().filter(|(_, buffer)| !buffer.is_empty()) {
-            if self.tails[index].bytes >= self.options.segment_bytes {
-                let first = self.shared.end(index);
-                self.roll(index, first)?;
-            }
-            if let Err(error) = self.write(index, buffer) {
+            if let Err(error) = self.make_room(index).and_then(|()| self.write(index, buffer)) {
                 return Err(self.roll_back(index, error));
             }
         }
@@ -134,6 +130,15 @@ impl Writer {
             tail.bytes += buffer.len() as u64;
         }
         Ok(())
+    }
+
+    /// Goes on in a new segment if this one is full.
+    fn make_room(&mut self, index: usize) -> Result<()> {
+        if self.tails[index].bytes < self.options.segment_bytes {
+            return Ok(());
+        }
+        let first = self.shared.end(index);
+        self.roll(index, first)
     }
 
     fn write(&mut self, index: usize, bytes: &[u8]) -> Result<()> {
@@ -182,7 +187,9 @@ impl Writer {
 pub(crate) fn create_segment(folder: &Path, partition: u32, first: u64) -> Result<(PathBuf, File)> {
     let path = segment::path(folder, first);
     let io = |source| Error::Io { action: "create", path: path.clone(), source };
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&path).map_err(io)?;
+    // Appending, so that a write after a cut continues at the cut.
+    let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
+    file.set_len(0).map_err(io)?;
     file.write_all(&frame::header(partition, first)).map_err(io)?;
     file.sync_all().map_err(io)?;
     sync_folder(folder)?;
@@ -207,6 +214,11 @@ fn repeat(error: &Error) -> Error {
     match error {
         Error::Full { free_bytes, reserve_bytes } => {
             Error::Full { free_bytes: *free_bytes, reserve_bytes: *reserve_bytes }
+        }
+        Error::Io { action, path, source } => {
+            let again = || std::io::Error::new(source.kind(), source.to_string());
+            let source = source.raw_os_error().map_or_else(again, std::io::Error::from_raw_os_error);
+            Error::Io { action, path: path.clone(), source }
         }
         other => Error::Stalled { reason: format!("{other}") },
     }

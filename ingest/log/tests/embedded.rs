@@ -131,6 +131,86 @@ async fn a_flipped_byte_loses_its_frame_only_and_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_header_loses_no_frame_and_is_reported() {
+    let origin = tempfile::tempdir().unwrap();
+    filled(origin.path(), 3).await;
+    let file = last_segment(origin.path());
+    let bytes = std::fs::read(&file).unwrap();
+    for at in 0..24 {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x40;
+        std::fs::write(&file, &damaged).unwrap();
+        let log = open(origin.path(), options());
+        assert_eq!(values(&all(&log).await), ["value 0", "value 1", "value 2"], "byte {at}");
+        assert_eq!(log.quarantined().len(), 1, "byte {at}");
+        log.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_of_another_version_or_partition_is_refused() {
+    let origin = tempfile::tempdir().unwrap();
+    filled(origin.path(), 1).await;
+    let file = last_segment(origin.path());
+    let bytes = std::fs::read(&file).unwrap();
+    let mut newer = bytes.clone();
+    newer[7] = b'2';
+    let elsewhere = [&tributary_log::frame::header(7, 0)[..], &bytes[24..]].concat();
+    for foreign in [newer, elsewhere] {
+        std::fs::write(&file, &foreign).unwrap();
+        assert!(matches!(EmbeddedLog::open(origin.path(), options()), Err(Error::Corrupt { .. })));
+        assert_eq!(std::fs::read(&file).unwrap(), foreign, "it is left alone");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_new_segment_takes_nothing_of_the_commit_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = EmbeddedOptions { segment_bytes: 100, partitions: 2, ..options() };
+    let log = open(dir.path(), small);
+    let key = |partition| {
+        (0..=u8::MAX)
+            .map(|n| Bytes::from(vec![n]))
+            .find(|key| tributary_log::partition_of(key, 2) == partition)
+            .unwrap()
+    };
+    let entry = |partition, text: &str| Entry { key: key(partition), value: Bytes::from(text.repeat(50)) };
+    log.append(vec![entry(1, "first")]).await.unwrap();
+    // The next segment of partition 1 cannot be made: a folder has its name.
+    let obstacle = dir.path().join("1").join(format!("{:020}.seg", 1));
+    std::fs::create_dir(&obstacle).unwrap();
+    assert!(matches!(log.append(vec![entry(0, "lost"), entry(1, "lost")]).await, Err(Error::Io { .. })));
+    assert!(log.read(0, 0, 1).await.unwrap().is_empty());
+    std::fs::remove_dir(&obstacle).unwrap();
+    log.append(vec![entry(0, "kept"), entry(1, "kept")]).await.unwrap();
+    for (partition, expected) in [(0, vec!["kept".repeat(50)]), (1, vec!["first".repeat(50), "kept".repeat(50)])] {
+        let mut read = Vec::new();
+        while let Some(frame) =
+            log.read(partition, read.last().map_or(0, |frame: &Frame| frame.offset + 1), 1).await.unwrap().pop()
+        {
+            read.push(frame);
+        }
+        assert_eq!(values(&read), expected);
+    }
+    assert!(log.quarantined().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn released_segments_stay_while_they_are_within_the_bytes_to_keep() {
+    let dir = tempfile::tempdir().unwrap();
+    let short = EmbeddedOptions { segment_bytes: 100, retain_bytes: 300, retain: Duration::ZERO, ..options() };
+    let log = open(dir.path(), short);
+    for n in 0..20 {
+        log.append(vec![entry(&format!("a value of some length, number {n:02}"))]).await.unwrap();
+    }
+    log.release(0, 4).await.unwrap();
+    assert_eq!(all(&log).await[0].offset, 0, "what is not released does not count as kept behind it");
+    log.release(0, 20).await.unwrap();
+    let first = all(&log).await[0].offset;
+    assert!((10..19).contains(&first), "{first}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path(), EmbeddedOptions { disk_reserve_bytes: u64::MAX, ..options() });

@@ -7,7 +7,7 @@ use crate::regroup::regroup;
 use crate::state::{Base, Inner, Table};
 use crate::values::{Contribution, Contributions, Node, decode_numbers, numbers};
 use crate::{ObjectRow, ProfileChange, Result};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tributary_protocol::{
     Identifier, KIND_PHONE, KIND_USER_ID, LogValue, Object, Record, RecordKind, Timestamp, canonical_json, hash128,
     kind_rank, links,
@@ -56,6 +56,8 @@ pub struct Applied {
 pub(crate) struct Batch<'s> {
     pub(crate) overlay: Overlay<'s>,
     pub(crate) inner: &'s Inner,
+    /// When the nodes of the batch were first seen, to read each once.
+    first_seen: HashMap<u128, i64>,
     /// Nodes that are new or were seen earlier than known.
     pub(crate) earlier: BTreeSet<u128>,
     /// Nodes whose contributions changed.
@@ -79,6 +81,7 @@ impl Inner {
         let mut batch = Batch {
             overlay,
             inner: self,
+            first_seen: HashMap::new(),
             earlier: BTreeSet::new(),
             contributed: BTreeSet::new(),
             dirty: BTreeSet::new(),
@@ -112,9 +115,11 @@ impl Inner {
     /// An identifier with too many distinct user ids around it joins nothing.
     fn find_generic(&self, resolver: &mut Resolver<'_, Base<'_>>, crowded: &HashSet<NodeId>) -> Result<()> {
         for &node in crowded {
-            let neighbours = resolver.neighbours(node)?;
+            if resolver.node(node)?.is_some_and(|facts| facts.generic) {
+                continue;
+            }
             let mut user_ids = 0;
-            for neighbour in neighbours {
+            for neighbour in resolver.neighbours(node)? {
                 user_ids += u32::from(resolver.node(neighbour)?.is_some_and(|facts| facts.is_user_id));
             }
             if user_ids > self.options.generic_after {
@@ -148,9 +153,7 @@ impl Batch<'_> {
         let linking: Vec<&Identifier> =
             record.identifiers.iter().filter(|identifier| links(&identifier.kind) || *identifier == owner).collect();
         for identifier in &linking {
-            self.see(identifier, time)?;
-            let facts = NodeFacts { is_user_id: identifier.kind == KIND_USER_ID, generic: false };
-            resolver.add_node(NodeId(identifier.hash()), facts)?;
+            self.see(identifier, time, resolver)?;
         }
         observe(owner, &linking, time, resolver, crowded)?;
         for phone in
@@ -161,15 +164,27 @@ impl Batch<'_> {
         self.contribute(record, owner)
     }
 
-    /// Notes that an identifier was seen at `time`.
-    fn see(&mut self, identifier: &Identifier, time: i64) -> Result<()> {
+    /// Notes that an identifier was seen at `time`, and tells the resolver of it.
+    fn see(&mut self, identifier: &Identifier, time: i64, resolver: &mut Resolver<'_, Base<'_>>) -> Result<()> {
         let hash = identifier.hash();
+        if self.first_seen.get(&hash).is_some_and(|first| *first <= time) {
+            return Ok(());
+        }
         let known: Option<Node> = self.overlay.read("node", &of(b'N', hash))?;
+        let is_user_id = identifier.kind == KIND_USER_ID;
+        match &known {
+            Some(node) => resolver.know(NodeId(hash), NodeFacts { is_user_id, generic: node.generic }),
+            None => resolver.add_node(NodeId(hash), NodeFacts { is_user_id, generic: false })?,
+        }
         let node = match known {
-            Some(node) if node.first_seen <= time => return Ok(()),
+            Some(node) if node.first_seen <= time => {
+                self.first_seen.insert(hash, node.first_seen);
+                return Ok(());
+            }
             Some(node) => Node { first_seen: time, ..node },
             None => Node { identifier: identifier.clone(), first_seen: time, generic: false, profile: 0 },
         };
+        self.first_seen.insert(hash, time);
         self.overlay.write(of(b'N', hash), &node);
         self.earlier.insert(hash);
         Ok(())
@@ -298,7 +313,10 @@ fn observe(
             }
             let rank = kind_rank(&one.kind).max(kind_rank(&other.kind));
             let (a, b) = (NodeId(one.hash()), NodeId(other.hash()));
-            resolver.observe(Edge::new(a, b, Strength { class: CLASS_OBSERVED, rank, first_seen: time }))?;
+            let strength = Strength { class: CLASS_OBSERVED, rank, first_seen: time };
+            if !resolver.observe(Edge::new(a, b, strength))? {
+                continue;
+            }
             for (near, far) in [(one, other), (other, one)] {
                 if far.kind == KIND_USER_ID {
                     crowded.insert(NodeId(near.hash()));

@@ -1,7 +1,7 @@
 //! `State`: the handle that worker, tables and API share.
 
 use crate::apply::{Applied, Mode};
-use crate::keys::{hash_at, key, of};
+use crate::keys::{hash_at, key, of, pair};
 use crate::rows::{IdentityRow, ObjectRow, ProfileChange, ProfileRow};
 use crate::store::{FjallStore, MemoryStore, Store};
 use crate::values::{Node, decode, decode_edge, decode_numbers, numbers};
@@ -182,7 +182,7 @@ impl State {
             return Ok(Some(row(node.identifier, node.profile)));
         }
         let Some((owner, owner_hash)) = self.phone_owner(node)? else { return Ok(None) };
-        let phone = self.0.store.get(&crate::keys::pair(b'I', owner_hash, node))?;
+        let phone = self.0.store.get(&pair(b'I', owner_hash, node))?;
         let phone: Option<Identifier> = phone.map(|bytes| decode("phone", &bytes)).transpose()?;
         Ok(phone.map(|phone| row(phone, owner.profile)))
     }
@@ -277,5 +277,11 @@ impl Evidence for Base<'_> {
             Ok(Neighbour { node: NodeId(hash_at(&key, 17)), strength, in_forest })
         };
         self.0.scan(&of(b'E', id.0))?.into_iter().map(neighbour).collect()
+    }
+
+    fn edge(&self, from: NodeId, to: NodeId) -> Result<Option<Neighbour>> {
+        let Some(bytes) = self.0.get(&pair(b'E', from.0, to.0))? else { return Ok(None) };
+        let (strength, in_forest) = decode_edge(&bytes)?;
+        Ok(Some(Neighbour { node: to, strength, in_forest }))
     }
 }

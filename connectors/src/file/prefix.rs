@@ -1,0 +1,90 @@
+//! What a file was: its facts, and a hash of what was read of it that can be
+//! extended batch by batch and kept in a cursor.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use tributary_protocol::hash128;
+
+/// Bytes of one link of the chain.
+const BLOCK: usize = 1 << 20;
+/// A file that was not written to for this long is taken as finished.
+const SETTLED_MICROS: i64 = 1_000_000;
+
+fn wrong(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
+    |source| Error::File { path: path.to_owned(), source }
+}
+
+/// What tells a file from its earlier or later self.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    pub size: u64,
+    /// Time of change, in nanoseconds since 1970.
+    modified_ns: i128,
+    pub inode: u64,
+}
+
+impl Facts {
+    pub fn of(path: &Path) -> Result<Self> {
+        let facts = std::fs::metadata(path).map_err(wrong(path))?;
+        let modified_ns = i128::from(facts.mtime()) * 1_000_000_000 + i128::from(facts.mtime_nsec());
+        Ok(Self { size: facts.len(), modified_ns, inode: facts.ino() })
+    }
+
+    /// Whether nobody has written to the file for a while.
+    pub fn is_settled(self, now_micros: i64) -> bool {
+        i128::from(now_micros) * 1000 - self.modified_ns >= i128::from(SETTLED_MICROS) * 1000
+    }
+}
+
+/// Hash of the first bytes of a file: a chain over whole blocks, and the rest
+/// behind them. Hexadecimal, so that a cursor is readable JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Prefix {
+    /// Bytes that the chain covers.
+    chained: u64,
+    chain: String,
+    rest: String,
+}
+
+impl Prefix {
+    /// Covers the first `offset` bytes of the file.
+    pub fn extend(&mut self, path: &Path, offset: u64) -> Result<()> {
+        if offset < self.chained {
+            *self = Self::default();
+        }
+        let mut file = File::open(path).map_err(wrong(path))?;
+        file.seek(SeekFrom::Start(self.chained)).map_err(wrong(path))?;
+        let mut block = Vec::with_capacity(BLOCK);
+        loop {
+            let left = offset - self.chained;
+            block.clear();
+            (&mut file).take(left.min(BLOCK as u64)).read_to_end(&mut block).map_err(wrong(path))?;
+            let link = format!("{:032x}", hash128(&[self.chain.as_bytes(), &block]));
+            if block.len() < BLOCK {
+                self.rest = link;
+                return Ok(());
+            }
+            self.chain = link;
+            self.chained += BLOCK as u64;
+        }
+    }
+
+    /// Whether what stands behind the whole blocks is still what was covered:
+    /// the next [`Prefix::extend`] takes it from the file once more.
+    pub fn rest_matches(&self, path: &Path, offset: u64) -> Result<bool> {
+        let mut now = self.clone();
+        now.extend(path, offset)?;
+        Ok(now.rest == self.rest)
+    }
+
+    /// Whether the first `offset` bytes of the file are those that are covered.
+    pub fn matches(&self, path: &Path, offset: u64) -> Result<bool> {
+        let mut now = Self::default();
+        now.extend(path, offset)?;
+        Ok(now == *self)
+    }
+}

@@ -1,0 +1,84 @@
+//! Measures the worker's core: records applied a second, durable, in one
+//! thread. `cargo run --release -p tributary-state --example throughput`
+#![allow(clippy::cast_precision_loss, reason = "figures are printed, not computed with")]
+
+use rand::rngs::SmallRng;
+use rand::{Rng as _, SeedableRng as _};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tributary_protocol::{Identifier, Json, LogValue, Record, RecordKind, Timestamp, Timestamps};
+use tributary_state::{Mode, Options, State};
+use uuid::Uuid;
+
+const RECORDS: u32 = 200_000;
+const PEOPLE: u32 = 20_000;
+/// Records of a batch: about 4 MiB of events of 1 KB.
+const BATCH: usize = 4_000;
+/// One record in so many is an identify call; the others are events.
+const IDENTIFY_EVERY: u32 = 10;
+
+fn record(n: u32, rng: &mut SmallRng) -> LogValue {
+    let person = rng.random_range(0..PEOPLE);
+    let is_identify = n.is_multiple_of(IDENTIFY_EVERY);
+    let mut given = vec![("anonymous_id", format!("anonymous-{person}-{}", rng.random_range(0..3)))];
+    let mut traits = Json::new();
+    if is_identify {
+        given.push(("user_id", format!("user-{person}")));
+        given.push(("email", format!("person{person}@example.com")));
+        traits =
+            json!({ "email": format!("person{person}@example.com"), "first_name": "Ada", "plan": "pro", "visits": n })
+                .as_object()
+                .cloned()
+                .unwrap_or_default();
+    }
+    let mut identifiers: Vec<Identifier> =
+        given.iter().filter_map(|(kind, value)| Identifier::new(kind, value)).collect();
+    identifiers.sort();
+    let timestamp = Timestamp(1_760_000_000_000_000 + i64::from(n));
+    let timestamps = Timestamps { timestamp, original_timestamp: None, sent_at: None, received_at: timestamp };
+    let properties = json!({ "page": "/pricing", "filler": "x".repeat(500) }).as_object().cloned().unwrap_or_default();
+    LogValue::Record(Box::new(Record {
+        source: "web".to_owned(),
+        message_id: format!("message-{n}"),
+        kind: if is_identify { RecordKind::Identify } else { RecordKind::Track },
+        timestamps,
+        user_id: None,
+        anonymous_id: None,
+        group_id: None,
+        previous_id: None,
+        node: Record::owner("web", &identifiers),
+        identifiers,
+        event: Some("Page Viewed".to_owned()),
+        properties,
+        traits,
+        context: Json::new(),
+        consent: Json::new(),
+        object: None,
+    }))
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::temp_dir().join(format!("tributary-throughput-{}", std::process::id()));
+    let state = State::open(&folder, Uuid::from_u128(1), 1, Options::default())?;
+    let mut rng = SmallRng::seed_from_u64(1);
+    let values: Vec<LogValue> = (0..RECORDS).map(|n| record(n, &mut rng)).collect();
+    let mut slowest = Duration::ZERO;
+    let started = Instant::now();
+    let mut offset = 0;
+    for batch in values.chunks(BATCH) {
+        let of_batch = Instant::now();
+        let numbered: Vec<(u64, LogValue)> = (offset..).zip(batch.iter().cloned()).collect();
+        offset += batch.len() as u64;
+        state.apply(0, offset, numbered, Mode::Live)?;
+        slowest = slowest.max(of_batch.elapsed());
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "{RECORDS} records of {PEOPLE} people, 1 in {IDENTIFY_EVERY} identify, batches of {BATCH}: {:.0} records/s, slowest batch {:.0} ms",
+        f64::from(RECORDS) / seconds,
+        slowest.as_secs_f64() * 1000.0
+    );
+    drop(state);
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}

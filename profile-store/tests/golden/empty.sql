@@ -1,0 +1,1 @@
+SELECT profile_id, created_at FROM profiles WHERE false

@@ -1,0 +1,1 @@
+SELECT kind, count(*) AS nodes, min(value) AS first FROM identities GROUP BY kind

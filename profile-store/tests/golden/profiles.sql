@@ -1,0 +1,1 @@
+SELECT * FROM profiles ORDER BY profile_id LIMIT 4

@@ -1,0 +1,120 @@
+// Drives browser clients in headless Chromium: browser.mjs INGEST_URL LEDGER CLIENT[-MODE]
+//
+//   CLIENT   segment (@segment/analytics-next), rudder (@rudderstack/analytics-js) or jitsu (@jitsu/js)
+//   MODE     batch   the client gathers events          beacon   rudder sends them with sendBeacon
+//            lossy   the first answers to its posts get lost, so that it sends again
+//
+// Each device of the story is a browser context of its own, and where the client can send then, the page is left
+// straight after its last call. The page's origin is another one than the gateway's, so preflights are real. A request
+// to anywhere beyond loopback fails the run: it would be a leak. The browser stays open until the server has as many
+// events as were sent, as asked over TRIBUTARY_ADMIN_URL; what exactly it has is for the test to judge.
+
+import { createReadStream, existsSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ingestUrl, load, packages, record, story, variant, writeKey } from "./story.mjs";
+
+const { chromium } = load("playwright-core");
+const [client, mode = ""] = variant.split("-");
+const patienceMs = 40_000;
+const answersLost = 3;
+/** What sends the rest of its events while its page is left; the others may lose requests that are under way then. */
+const sendsOnLeaving = new Set(["segment-batch", "rudder-beacon"]);
+const browserFlags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript" };
+
+/** Serves the pages of this folder, and the clients under /lib/. */
+function servePages() {
+  const folder = fileURLToPath(new URL("pages/", import.meta.url));
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(new URL(request.url, "http://page").pathname);
+    const file = path.startsWith("/lib/") ? join(packages, "node_modules", path.slice(5)) : join(folder, path);
+    if (path.includes("..") || !existsSync(file)) return response.writeHead(404).end();
+    response.setHeader("content-type", types[extname(file)] ?? "application/octet-stream");
+    createReadStream(file).pipe(response);
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
+}
+
+/** The story cut by device, in order. */
+function devices() {
+  const byDevice = new Map();
+  let previous;
+  for (const call of story) {
+    const device = call.anonymousId ?? previous;
+    previous = device;
+    byDevice.set(device, [...(byDevice.get(device) ?? []), call]);
+  }
+  return [...byDevice.values()];
+}
+
+/** Forwards the first posts and answers them with 503 all the same. */
+async function loseAnswers(context) {
+  let lost = 0;
+  await context.route(`${ingestUrl}/**`, async (route) => {
+    if (route.request().method() !== "POST" || lost >= answersLost) return route.continue();
+    lost += 1;
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, status: 503 });
+  });
+}
+
+/** Makes the calls of one device in a page of its own, and leaves the page after the last one. */
+async function tellOn(browser, pageUrl, calls) {
+  const context = await browser.newContext();
+  if (mode === "lossy") await loseAnswers(context);
+  const page = await context.newPage();
+  page.on("pageerror", (error) => failures.push(`page error: ${error}`));
+  context.on("request", (request) => {
+    const { protocol, hostname } = new URL(request.url());
+    if (protocol.startsWith("http") && hostname !== "127.0.0.1") failures.push(`leaves the machine: ${request.url()}`);
+  });
+  await page.goto(pageUrl);
+  await page.waitForFunction(() => globalThis.client !== undefined);
+  for (const call of calls.filter(({ type }) => type !== "screen")) {
+    const sent = await page.evaluate((call) => globalThis.client.send(call), call);
+    if (!sent) continue;
+    // Whom an alias is about is the client's choice here, not the story's.
+    record({ ...call, previousId: undefined }, sent);
+    total += 1;
+  }
+  if (!sendsOnLeaving.has(variant)) await untilStored();
+  await page.goto("about:blank");
+}
+
+async function untilStored() {
+  const query = JSON.stringify({ sql: "SELECT count(*) FROM events" });
+  for (const started = Date.now(); Date.now() - started < patienceMs; ) {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${process.env.TRIBUTARY_ADMIN_URL}/v1/query`, { method: "POST", headers, body: query });
+    if ((await answer.json()).rows?.[0]?.[0] >= total) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  failures.push(`not all of ${total} events arrived within ${patienceMs} ms`);
+}
+
+const failures = [];
+let total = 0;
+const pages = await servePages();
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const browser = await chromium.launch({ executablePath, headless: true, args: browserFlags });
+try {
+  const options = new URLSearchParams({ ingest: ingestUrl, writeKey, mode });
+  const pageUrl = `http://127.0.0.1:${pages.address().port}/${client}.html?${options}`;
+  for (const calls of devices()) await tellOn(browser, pageUrl, calls);
+  await untilStored();
+} finally {
+  await browser.close();
+  pages.close();
+}
+if (failures.length > 0) throw new Error(failures.join("\n"));
