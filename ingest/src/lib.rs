@@ -11,7 +11,7 @@
 //! The answer 200 means that the log holds the request's events. What cannot
 //! be understood is kept too, as a failed event with its reason.
 //!
-//! An event's JSON is read once: [`outline`] finds its members, and properties,
+//! An event's JSON is read once: `outline.rs` finds its members, and properties,
 //! traits and context are copied into the frame as they came.
 
 mod body;

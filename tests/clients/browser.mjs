@@ -58,21 +58,33 @@ function devices() {
   return [...byDevice.values()];
 }
 
-/** Forwards the first posts and answers them with 503 all the same. */
+/**
+ * Forwards the first posts and answers them with 503 all the same. Returns the message ids that the client owes: those
+ * of lost answers that it has not sent again yet.
+ */
 async function loseAnswers(context) {
   let lost = 0;
+  const owed = new Set();
   await context.route(`${ingestUrl}/**`, async (route) => {
-    if (route.request().method() !== "POST" || lost >= answersLost) return route.continue();
-    lost += 1;
+    const request = route.request();
+    if (request.method() !== "POST") return route.continue();
+    const sent = (request.postData() ?? "").match(/"messageId":"[^"]+"/g) ?? [];
     const answer = await route.fetch();
-    await route.fulfill({ response: answer, status: 503 });
+    if (lost < answersLost) {
+      lost += 1;
+      for (const id of sent) owed.add(id);
+      return route.fulfill({ response: answer, status: 503 });
+    }
+    for (const id of sent) owed.delete(id);
+    return route.fulfill({ response: answer });
   });
+  return owed;
 }
 
 /** Makes the calls of one device in a page of its own, and leaves the page after the last one. */
 async function tellOn(browser, pageUrl, calls) {
   const context = await browser.newContext();
-  if (mode === "lossy") await loseAnswers(context);
+  const owed = mode === "lossy" ? await loseAnswers(context) : new Set();
   const page = await context.newPage();
   page.on("pageerror", (error) => failures.push(`page error: ${error}`));
   context.on("request", (request) => {
@@ -89,18 +101,27 @@ async function tellOn(browser, pageUrl, calls) {
     total += 1;
   }
   if (!sendsOnLeaving.has(variant)) await untilStored();
+  await until(() => owed.size === 0, () => `${owed.size} lost events were not sent again`);
   await page.goto("about:blank");
 }
 
 async function untilStored() {
   const query = JSON.stringify({ sql: "SELECT count(*) FROM events" });
-  for (const started = Date.now(); Date.now() - started < patienceMs; ) {
-    const headers = { "content-type": "application/json" };
+  const headers = { "content-type": "application/json" };
+  const isStored = async () => {
     const answer = await fetch(`${process.env.TRIBUTARY_ADMIN_URL}/v1/query`, { method: "POST", headers, body: query });
-    if ((await answer.json()).rows?.[0]?.[0] >= total) return;
+    return (await answer.json()).rows?.[0]?.[0] >= total;
+  };
+  await until(isStored, () => `not all of ${total} events arrived`);
+}
+
+/** Asks until it is so; a run that waits too long fails. */
+async function until(isSo, trouble) {
+  for (const started = Date.now(); Date.now() - started < patienceMs; ) {
+    if (await isSo()) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  failures.push(`not all of ${total} events arrived within ${patienceMs} ms`);
+  failures.push(`${trouble()} within ${patienceMs} ms`);
 }
 
 const failures = [];
