@@ -12,6 +12,7 @@ mod anchor;
 mod evidence;
 mod graph;
 mod kruskal;
+pub mod matching;
 mod resolver;
 
 pub use anchor::{AnchorKey, DEFAULT_ID_KEY, anchor, profile_id};

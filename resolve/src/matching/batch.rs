@@ -1,0 +1,299 @@
+//! A whole run: from a table to clusters, with what it took each column for.
+
+use super::cluster::{Cut, NODE_ITEMS, Node, NodeEdge, root, solve_all, units};
+use super::field::{Comparer, Field, Fields, measure_of, prepare};
+use super::hash::FastMap;
+use super::keys::Keys;
+use super::model::{FieldModel, Model, Score, Scorer};
+use super::role::{Ignored, Recognised, Role, recognise};
+use super::threads::map_parts;
+use super::train::{set_bands, train};
+use super::{Error, Result, Table, block, generic, table::MISSING};
+
+/// How to run; the default needs no set-up.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Threads to use; 0 is 1. They never change what comes out.
+    pub threads: usize,
+    /// Least mean probability of a merge; 0.4 by default.
+    pub cut: Cut,
+    /// A model to use as it is; without one, it is trained on the table.
+    pub model: Option<Model>,
+    /// What columns are, by name, where that is known.
+    pub roles: Vec<Recognised>,
+}
+
+/// A scored pair of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The lesser row.
+    pub one: u32,
+    /// The greater row.
+    pub other: u32,
+    /// What it is worth, before clustering.
+    pub score: Score,
+}
+
+/// What came out; rows are numbered as in the table given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// What each column was taken for, by name.
+    pub recognised: Vec<Recognised>,
+    /// Generic values of each column that were read as missing.
+    pub generic_values: Vec<(String, usize)>,
+    /// The model used; none if there was nothing to match.
+    pub model: Option<Model>,
+    /// Each row's cluster, named by the member whose key has the least hash.
+    pub clusters: Vec<u32>,
+    /// Mean probability of each row's pairs within its cluster; 1 if alone.
+    pub probabilities: Vec<f64>,
+    /// Every scored candidate pair once, by rows.
+    pub pairs: Vec<Pair>,
+}
+
+/// Finds which rows are about one person.
+///
+/// # Errors
+/// Every variant of [`Error`]; a table without rows is none.
+pub fn run(mut table: Table, options: &Options) -> Result<Outcome> {
+    let order = table.canonical()?;
+    let mut found = recognise(&table.columns);
+    for recognised in &mut found {
+        if let Some(known) = options.roles.iter().find(|known| known.column == recognised.column) {
+            recognised.role = known.role;
+        }
+    }
+    let columns = found.len();
+    if order.len() < 2 {
+        return Ok(Outcome::alone(found, order.len()));
+    }
+    let mut prepared = prepare(table.columns, &mut found);
+    if prepared.is_empty() || !tells_a_person(&prepared) {
+        return Err(Error::NothingToCompare { columns });
+    }
+    let cleared = generic::clear(&mut prepared);
+    let generic_values = prepared.iter().map(|field| field.name.clone()).zip(cleared).collect();
+    let (fields, frozen) = Run::freeze(prepared, table.records, options, &mut found)?;
+    let run = Run { fields, options };
+    let (model, pairs) = run.score(frozen)?;
+    let (clusters, probabilities) = run.cluster(&model, &pairs);
+    Ok(Outcome::new(&order, found, generic_values, model, &clusters, &probabilities, &pairs))
+}
+
+/// Some column must tell people apart; words such as an occupation do not.
+fn tells_a_person(fields: &[Field]) -> bool {
+    let weak = |role| matches!(role, Role::Text | Role::Region | Role::City | Role::Postcode | Role::SecondLine);
+    fields.iter().any(|field| !weak(field.role) && field.codes.iter().any(|&code| code != MISSING))
+}
+
+/// Two rows and what they are worth.
+type Scored = (u32, u32, Score);
+
+struct Run<'a> {
+    fields: Fields,
+    options: &'a Options,
+}
+
+impl Run<'_> {
+    /// Sets bands, by counting or as the model given has them.
+    fn freeze(
+        mut prepared: Vec<Field>,
+        records: Vec<u64>,
+        options: &Options,
+        found: &mut [Recognised],
+    ) -> Result<(Fields, Vec<FieldModel>)> {
+        let Some(model) = &options.model else {
+            let frozen = set_bands(&mut prepared);
+            return Ok((Fields::new(prepared, records), frozen));
+        };
+        model.check()?;
+        let mut by_place = align(prepared, model, records.len());
+        for (place, field) in by_place.iter_mut().enumerate() {
+            model.set_bands(place, field);
+        }
+        for recognised in found.iter_mut().filter(|recognised| measure_of(recognised.role).is_some()) {
+            if !by_place.iter().any(|field| field.name == recognised.column) {
+                recognised.role = Role::Ignored(Ignored::OneTooMany);
+            }
+        }
+        Ok((Fields::new(by_place, records), Vec::new()))
+    }
+
+    /// Finds candidates, trains if need be, scores every candidate.
+    fn score(&self, frozen: Vec<FieldModel>) -> Result<(Model, Vec<Scored>)> {
+        let mut keys = Keys::new(&self.fields);
+        let weights = self.options.model.as_ref().map_or_else(|| keys.weights(), |model| model.keys.clone());
+        keys.weigh(&weights);
+        let candidates = block::candidates(&keys, &self.fields.records, self.options.threads);
+        drop(keys);
+        let model = match &self.options.model {
+            Some(model) => model.clone(),
+            None => train(&self.fields, frozen, &weights, &candidates, self.options.threads),
+        };
+        model.check()?;
+        let scored = map_parts(self.options.threads, &candidates, |pairs| {
+            let (mut comparer, mut scorer) = (Comparer::new(&self.fields), Scorer::new(&model));
+            let mut score = |&(one, other): &(u32, u32)| (one, other, scorer.score(comparer.pattern(one, other)));
+            pairs.iter().map(&mut score).collect::<Vec<_>>()
+        });
+        Ok((model, scored.concat()))
+    }
+
+    /// Returns each row's cluster, named by its least row, and its probability.
+    fn cluster(&self, model: &Model, pairs: &[Scored]) -> (Vec<u32>, Vec<f64>) {
+        let (nodes, node_of) = self.nodes();
+        let mut edges: Vec<NodeEdge> = pairs
+            .iter()
+            .filter(|(.., score)| score.weight >= 0)
+            .map(|&(one, other, score)| {
+                let (one, other) = (node_of[one as usize], node_of[other as usize]);
+                NodeEdge { one: one.min(other), other: one.max(other), weight: score.weight }
+            })
+            .filter(|edge| edge.one != edge.other)
+            .collect();
+        edges.sort_unstable_by_key(|edge| (edge.one, edge.other, edge.weight));
+        let merged =
+            solve_all(&nodes, &units(&nodes, &edges), self.options.cut, self.options.threads, || self.scorer(model));
+        let mut cluster_of_node: Vec<u32> = (0..nodes.len() as u32).collect();
+        for cluster in &merged {
+            let least = cluster.iter().copied().min().unwrap_or_default();
+            for &node in cluster {
+                cluster_of_node[node as usize] = least;
+            }
+        }
+        let clusters: Vec<u32> =
+            node_of.iter().map(|&node| nodes[cluster_of_node[node as usize] as usize].items[0]).collect();
+        let probabilities = self.probabilities(model, &clusters);
+        (clusters, probabilities)
+    }
+
+    fn scorer<'a>(&'a self, model: &'a Model) -> impl FnMut(u32, u32) -> Score + 'a {
+        let (mut comparer, mut scorer) = (Comparer::new(&self.fields), Scorer::new(model));
+        move |one, other| scorer.score(comparer.pattern(one.min(other), one.max(other)))
+    }
+
+    /// Contracts the records of one user id; nodes in the order of their least rows.
+    fn nodes(&self) -> (Vec<Node>, Vec<u32>) {
+        let rows = self.fields.records.len();
+        let mut parent: Vec<usize> = (0..rows).collect();
+        let users = self.fields.all.iter().find(|field| field.role == Role::UserId).map(|field| &field.codes);
+        let mut first_of: FastMap<u32, usize> = FastMap::default();
+        for (row, &user) in users.into_iter().flatten().enumerate().filter(|(_, user)| **user != MISSING) {
+            parent[row] = *first_of.entry(user).or_insert(row);
+        }
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut node_of = vec![0; rows];
+        for row in 0..rows {
+            let least = root(&mut parent, row);
+            if least == row {
+                node_of[row] = nodes.len() as u32;
+                let user = users.map(|users| users[row]).filter(|&user| user != MISSING);
+                nodes.push(Node { items: vec![row as u32], hash: self.fields.records[row], user });
+                continue;
+            }
+            node_of[row] = node_of[least];
+            let items = &mut nodes[node_of[row] as usize].items;
+            if items.len() < NODE_ITEMS {
+                items.push(row as u32);
+            }
+        }
+        (nodes, node_of)
+    }
+
+    /// Mean probability of a row's pairs within its cluster.
+    fn probabilities(&self, model: &Model, clusters: &[u32]) -> Vec<f64> {
+        let mut members: Vec<u32> = (0..clusters.len() as u32).collect();
+        members.sort_by_key(|&row| clusters[row as usize]);
+        let groups: Vec<&[u32]> = members
+            .chunk_by(|&one, &other| clusters[one as usize] == clusters[other as usize])
+            .filter(|group| group.len() > 1)
+            .collect();
+        let means = map_parts(self.options.threads, &groups, |groups| {
+            let mut score = self.scorer(model);
+            groups.iter().flat_map(|group| group_means(group, &mut score)).collect::<Vec<_>>()
+        });
+        let mut probabilities = vec![1.0; clusters.len()];
+        means.into_iter().flatten().for_each(|(row, mean)| probabilities[row as usize] = mean);
+        probabilities
+    }
+}
+
+/// Most members whose pairs are all scored for the mean.
+const MEAN_MEMBERS: usize = 256;
+
+fn group_means(group: &[u32], score: &mut impl FnMut(u32, u32) -> Score) -> Vec<(u32, f64)> {
+    let group = &group[..group.len().min(MEAN_MEMBERS)];
+    let mut sums = vec![0u64; group.len()];
+    for one in 0..group.len() {
+        for other in one + 1..group.len() {
+            let probability = u64::from(score(group[one], group[other]).probability);
+            sums[one] += probability;
+            sums[other] += probability;
+        }
+    }
+    let others = (group.len() - 1) as f64;
+    group.iter().zip(sums).map(|(&row, sum)| (row, sum as f64 / 65535.0 / others)).collect()
+}
+
+/// Puts fields in the places the model has them; what a table lacks is missing
+/// in every row.
+fn align(prepared: Vec<Field>, model: &Model, rows: usize) -> Vec<Field> {
+    let mut prepared: Vec<Option<Field>> = prepared.into_iter().map(Some).collect();
+    let place = |model: &FieldModel, prepared: &[Option<Field>], by_name: bool| {
+        prepared.iter().position(|field| {
+            field.as_ref().is_some_and(|field| field.role == model.role && (!by_name || field.name == model.name))
+        })
+    };
+    let absent = |field: &FieldModel| Field {
+        name: field.name.clone(),
+        role: field.role,
+        measure: field.measure,
+        values: Vec::new(),
+        bands: Vec::new(),
+        codes: vec![MISSING; rows],
+    };
+    let fields = model.fields.iter().map(|field| {
+        let found = place(field, &prepared, true).or_else(|| place(field, &prepared, false));
+        found.and_then(|found| prepared[found].take()).unwrap_or_else(|| absent(field))
+    });
+    fields.collect()
+}
+
+impl Outcome {
+    /// Of a table of at most one row.
+    fn alone(recognised: Vec<Recognised>, rows: usize) -> Self {
+        let (generic_values, pairs) = Default::default();
+        let (clusters, probabilities) = (vec![0; rows], vec![1.0; rows]);
+        Self { recognised, generic_values, model: None, clusters, probabilities, pairs }
+    }
+
+    /// Numbers rows as they were given.
+    fn new(
+        order: &[u32],
+        recognised: Vec<Recognised>,
+        generic_values: Vec<(String, usize)>,
+        model: Model,
+        clusters: &[u32],
+        probabilities: &[f64],
+        pairs: &[Scored],
+    ) -> Self {
+        let mut given = Self {
+            recognised,
+            generic_values,
+            model: Some(model),
+            clusters: vec![0; order.len()],
+            probabilities: vec![1.0; order.len()],
+            pairs: Vec::with_capacity(pairs.len()),
+        };
+        for (row, &original) in order.iter().enumerate() {
+            given.clusters[original as usize] = order[clusters[row] as usize];
+            given.probabilities[original as usize] = probabilities[row];
+        }
+        given.pairs.extend(pairs.iter().map(|&(one, other, score)| {
+            let (one, other) = (order[one as usize], order[other as usize]);
+            Pair { one: one.min(other), other: one.max(other), score }
+        }));
+        given.pairs.sort_unstable_by_key(|pair| (pair.one, pair.other));
+        given
+    }
+}

@@ -1,0 +1,248 @@
+//! Base keys of records: what two records of one person are likely to share,
+//! each with the bits that sharing it is worth.
+
+use super::field::{Field, Fields};
+use super::hash::{FastMap, text};
+use super::role::Role;
+use super::{nickname, normalise};
+use serde::{Deserialize, Serialize};
+
+/// What a key is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// A word of any name.
+    Token,
+    /// The name a given name is short for.
+    Canon,
+    GivenPrefix,
+    FamilyPrefix,
+    Date,
+    Year,
+    MonthDay,
+    Email,
+    Local,
+    Phone,
+    Street,
+    Postcode,
+    Outward,
+    City,
+    Id,
+    Word,
+}
+
+/// Number of kinds.
+pub(crate) const KINDS: usize = 16;
+
+/// What sharing a key adds where other keys of the same value are shared too,
+/// in eighths of the key's own bits.
+const SHARES: [u32; KINDS] = [8, 2, 2, 2, 2, 8, 8, 3, 8, 8, 8, 4, 4, 5, 8, 6];
+
+const WEIGHT_BITS: u32 = 8;
+const HASH_BITS: u32 = 52;
+
+/// A key: kind, hash and weight, so that sorted keys are sorted by kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(u64);
+
+impl Key {
+    fn new(kind: Kind, hash: u64) -> Self {
+        Self(((kind as u64) << (HASH_BITS + WEIGHT_BITS)) | ((hash >> (64 - HASH_BITS)) << WEIGHT_BITS))
+    }
+
+    pub(crate) fn kind(self) -> usize {
+        (self.0 >> (HASH_BITS + WEIGHT_BITS)) as usize
+    }
+
+    /// Kind and hash.
+    pub(crate) fn identity(self) -> u64 {
+        self.0 >> WEIGHT_BITS
+    }
+
+    fn weight(self) -> u32 {
+        (self.0 & 0xff) as u32
+    }
+
+    fn weighing(self, weight: u8) -> Self {
+        Self(self.0 | u64::from(weight))
+    }
+}
+
+/// What keys weigh, in eighths of a bit; frozen in a model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct KeyWeights {
+    /// Weight of keys not in `heavy`, by kind.
+    light: Vec<u8>,
+    /// Common keys and their weights, sorted.
+    heavy: Vec<(u64, u8)>,
+}
+
+/// The sorted keys of each record.
+pub(crate) struct Keys {
+    keys: Vec<Key>,
+    starts: Vec<u32>,
+}
+
+impl Keys {
+    /// Makes the keys of all records, not weighed yet.
+    pub(crate) fn new(fields: &Fields) -> Self {
+        let rows = fields.records.len();
+        let by_value: Vec<Vec<Vec<Key>>> = fields
+            .all
+            .iter()
+            .map(|field| (0..field.values.len()).map(|code| value_keys(field, code)).collect())
+            .collect();
+        let mut keys = Self { keys: Vec::with_capacity(rows * 12), starts: Vec::with_capacity(rows + 1) };
+        let mut of_row = Vec::new();
+        keys.starts.push(0);
+        for row in 0..rows {
+            for (field, by_value) in fields.all.iter().zip(&by_value) {
+                of_row.extend(by_value.get(field.codes[row] as usize).into_iter().flatten());
+            }
+            of_row.sort_unstable();
+            of_row.dedup();
+            keys.keys.append(&mut of_row);
+            keys.starts.push(keys.keys.len() as u32);
+        }
+        keys
+    }
+
+    pub(crate) fn of(&self, row: usize) -> &[Key] {
+        &self.keys[self.starts[row] as usize..self.starts[row + 1] as usize]
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Counts keys and returns what they should weigh: the bits of a chance
+    /// agreement on a common key its own, on any other the kind's mean.
+    pub(crate) fn weights(&self) -> KeyWeights {
+        let mut sorted = self.keys.clone();
+        sorted.sort_unstable();
+        let rows = self.rows() as f64;
+        let common = (self.rows() / 8192).max(16);
+        let mut heavy = Vec::new();
+        let mut squares = [(0.0, 0.0); KINDS];
+        for group in sorted.chunk_by(PartialEq::eq) {
+            let (key, count) = (group[0], group.len());
+            if count > common {
+                heavy.push((key.identity(), weight(key.kind(), rows / count as f64)));
+            } else {
+                let sums = &mut squares[key.kind()];
+                *sums = (sums.0 + (count * count) as f64, sums.1 + count as f64);
+            }
+        }
+        let light = |(kind, (squares, sum)): (usize, &(f64, f64))| weight(kind, rows * sum / f64::max(*squares, 1.0));
+        KeyWeights { light: squares.iter().enumerate().map(light).collect(), heavy }
+    }
+
+    /// Writes the weights into the keys.
+    pub(crate) fn weigh(&mut self, weights: &KeyWeights) {
+        let heavy: FastMap<u64, u8> = weights.heavy.iter().copied().collect();
+        for key in &mut self.keys {
+            let light = weights.light.get(key.kind()).copied().unwrap_or(1);
+            *key = key.weighing(heavy.get(&key.identity()).copied().unwrap_or(light));
+        }
+    }
+
+    /// Sum of the weights of the keys two records share.
+    pub(crate) fn shared(&self, one: usize, other: usize) -> u16 {
+        let (mut a, mut b) = (self.of(one), self.of(other));
+        let mut sum = 0;
+        while let (Some(&key_a), Some(&key_b)) = (a.first(), b.first()) {
+            sum += if key_a == key_b { key_a.weight() } else { 0 };
+            a = &a[usize::from(key_a <= key_b)..];
+            b = &b[usize::from(key_b <= key_a)..];
+        }
+        sum.min(u32::from(u16::MAX)) as u16
+    }
+}
+
+fn weight(kind: usize, odds: f64) -> u8 {
+    (odds.max(1.0).log2() * f64::from(SHARES[kind])).round().clamp(1.0, 255.0) as u8
+}
+
+/// The keys of one distinct value.
+fn value_keys(field: &Field, code: usize) -> Vec<Key> {
+    let value = field.values[code].folded();
+    let one = |kind: Kind, value: &str| Key::new(kind, text(16 + kind as u64, value));
+    match field.role {
+        Role::GivenName => name_keys(value, true, false),
+        Role::FamilyName => name_keys(value, false, true),
+        Role::FullName => name_keys(value, true, true),
+        Role::BirthDate => {
+            vec![one(Kind::Date, value), one(Kind::Year, &value[..4]), one(Kind::MonthDay, &value[4..])]
+        }
+        Role::Email => vec![one(Kind::Email, value), one(Kind::Local, value.split('@').next().unwrap_or(value))],
+        Role::Phone => vec![one(Kind::Phone, value)],
+        Role::Street => vec![one(Kind::Street, &value.replace(' ', ""))],
+        Role::Postcode => vec![one(Kind::Postcode, value), one(Kind::Outward, normalise::outward(value))],
+        Role::City => vec![one(Kind::City, value)],
+        Role::Region => Vec::new(),
+        Role::NationalId | Role::UserId | Role::Device | Role::SourceId => {
+            vec![Key::new(Kind::Id, text(64 + field.role_space(), value))]
+        }
+        _ => vec![Key::new(Kind::Word, text(128, value) ^ text(129, &field.name))],
+    }
+}
+
+fn name_keys(name: &str, given: bool, family: bool) -> Vec<Key> {
+    let words: Vec<&str> = name.split(' ').filter(|word| !word.is_empty()).collect();
+    let key = |kind: Kind, word: &str| Key::new(kind, text(16 + kind as u64, word));
+    let head = |word: &str| word.chars().take(3).collect::<String>();
+    let mut keys: Vec<Key> =
+        words.iter().filter(|word| word.chars().count() > 1).take(5).map(|word| key(Kind::Token, word)).collect();
+    if let Some(first) = words.first().filter(|_| given) {
+        keys.push(key(Kind::GivenPrefix, &head(first)));
+        keys.extend(nickname::canonical(first).map(|hash| Key::new(Kind::Canon, hash)));
+    }
+    if let Some(last) = words.last().filter(|_| family) {
+        keys.push(key(Kind::FamilyPrefix, &head(last)));
+    }
+    keys
+}
+
+impl Field {
+    /// Ids of one role share a space, whatever their columns are called.
+    fn role_space(&self) -> u64 {
+        match self.role {
+            Role::NationalId => 0,
+            Role::UserId => 1,
+            Role::Device => 2,
+            _ => 3,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_carry_kind_hash_and_weight() {
+        let key = Key::new(Kind::Word, u64::MAX);
+        assert_eq!(key.kind(), Kind::Word as usize);
+        assert_eq!(key.weighing(200).weight(), 200);
+        assert_eq!(key.weighing(200).identity(), key.identity());
+    }
+
+    #[test]
+    fn shared_keys_are_summed_and_rare_ones_weigh_more() {
+        let row = |names: &[&str]| {
+            let mut keys: Vec<Key> = names.iter().map(|name| Key::new(Kind::Token, text(0, name))).collect();
+            keys.sort_unstable();
+            keys
+        };
+        let rows: Vec<Vec<Key>> =
+            (0..40).map(|index| if index < 2 { row(&["common", "rare"]) } else { row(&["common"]) }).collect();
+        let mut keys = Keys { keys: rows.concat(), starts: vec![0] };
+        for row in &rows {
+            keys.starts.push(keys.starts[keys.starts.len() - 1] + row.len() as u32);
+        }
+        let weights = keys.weights();
+        keys.weigh(&weights);
+        assert!(keys.shared(0, 1) > keys.shared(0, 2));
+        assert_eq!(keys.shared(0, 5), keys.shared(6, 7));
+    }
+}

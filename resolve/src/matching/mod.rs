@@ -1,0 +1,44 @@
+//! Identity resolution, pass 2: records of people matched by their contents.
+//! Pure: no I/O, no async, the same result on any number of threads.
+//!
+//! ```text
+//! Table --role--> Roles --field--> Fields --block--> candidates --model--> weights --cluster--> Outcome
+//! ```
+//!
+//! The clusters are a function of the records, the decisions and the model;
+//! the order of rows and of columns never enters: rows are taken in the order
+//! of a hash of their keys.
+
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts stay below 2^32, and what is narrowed has been clamped"
+)]
+
+mod batch;
+mod block;
+mod cluster;
+mod compare;
+mod em;
+mod error;
+mod field;
+mod generic;
+mod hash;
+mod keys;
+mod model;
+mod nickname;
+mod normalise;
+mod role;
+mod table;
+mod threads;
+mod train;
+
+pub use batch::{Options, Outcome, Pair, run};
+pub use cluster::Cut;
+pub use compare::Measure;
+pub use error::{Error, Result};
+pub use hash::record_hash;
+pub use model::{Class, FieldModel, MODEL_VERSION, Model, Score};
+pub use role::{Ignored, Recognised, Role};
+pub use table::{Column, ColumnBuilder, MISSING, Table};

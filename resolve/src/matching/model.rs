@@ -1,0 +1,263 @@
+//! The model: what levels are worth, frozen under a version.
+//!
+//! Fellegi and Sunter (1969) with more than one way not to match: beside the
+//! matches there is a class of pairs for each bundle that two strangers may
+//! share, one for households, and one for chance. With `n_k` pairs in class k
+//! and `theta_k` the probabilities of bundle levels in it,
+//! `p = n_0 prod theta_0 / sum_k n_k prod theta_k`, and the match weight is
+//! `log2(p / (1 - p))` in bits.
+
+use super::field::{Field, Pattern};
+use super::hash::FastMap;
+use super::keys::KeyWeights;
+use super::role::Role;
+use super::{Error, Measure, Result};
+use serde::{Deserialize, Serialize};
+
+/// The version of model this program writes and reads.
+pub const MODEL_VERSION: u32 = 1;
+
+/// Most levels of a bundle.
+pub(crate) const BUNDLE_LEVELS_MAX: usize = 1 << 14;
+
+/// A trained model; see the head of this file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// [`MODEL_VERSION`] of the program that wrote it.
+    pub version: u32,
+    /// Records it was trained on.
+    pub records: u64,
+    /// What is compared, in order.
+    pub fields: Vec<FieldModel>,
+    /// Fields whose levels count together, by their places.
+    pub bundles: Vec<Vec<usize>>,
+    /// The match class first, chance last.
+    pub classes: Vec<Class>,
+    /// What keys weigh when candidates are ranked.
+    pub(crate) keys: KeyWeights,
+}
+
+/// One compared field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldModel {
+    /// Name of its column.
+    pub name: String,
+    /// What the column was taken for.
+    pub role: Role,
+    /// How its values are compared.
+    pub measure: Measure,
+    /// Hashes of common values and their bands, sorted; all others are rare.
+    pub(crate) common: Vec<(u64, u8)>,
+}
+
+/// One way for a pair to come about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Class {
+    /// `match`, `chance`, `household` or the columns that strangers share.
+    pub name: String,
+    /// Pairs of this class among all pairs of the records.
+    pub pairs: f64,
+    /// Probability of each level of each bundle.
+    pub probabilities: Vec<Vec<f64>>,
+}
+
+/// What a pair is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Score {
+    /// Match weight in 1/256 bit.
+    pub weight: i32,
+    /// Match probability in 1/65535.
+    pub probability: u16,
+}
+
+impl Score {
+    /// Match weight in bits.
+    #[must_use]
+    pub fn match_weight(self) -> f64 {
+        f64::from(self.weight) / 256.0
+    }
+
+    /// Match probability, 0..=1.
+    #[must_use]
+    pub fn match_probability(self) -> f64 {
+        f64::from(self.probability) / 65535.0
+    }
+
+    /// Of a pair that matches with odds `matching : other`.
+    fn new(matching: f64, other: f64) -> Self {
+        let bits = (matching.max(f64::MIN_POSITIVE) / other.max(f64::MIN_POSITIVE)).log2();
+        let probability = matching / (matching + other).max(f64::MIN_POSITIVE);
+        Self { weight: (bits * 256.0).round() as i32, probability: (probability * 65535.0).round() as u16 }
+    }
+}
+
+/// The radix of each field of a bundle, missing included.
+pub(crate) fn radix(measure: Measure) -> usize {
+    usize::from(measure.levels()) + 1
+}
+
+/// Level of a bundle: its fields' levels as digits; 0 if all are missing.
+pub(crate) fn bundle_level(bundle: &[usize], measures: &[Measure], pattern: &Pattern) -> usize {
+    bundle.iter().fold(0, |level, &field| level * radix(measures[field]) + usize::from(pattern[field]))
+}
+
+impl Model {
+    /// Returns the probability of `pattern` in each class, times its pairs.
+    pub(crate) fn class_masses(&self, levels: &[usize], masses: &mut Vec<f64>) {
+        masses.clear();
+        masses.extend(self.classes.iter().map(|class| {
+            class.probabilities.iter().zip(levels).fold(class.pairs, |mass, (levels, &level)| mass * levels[level])
+        }));
+    }
+
+    /// Reads a model.
+    ///
+    /// # Errors
+    /// [`Error::ModelVersion`], [`Error::ModelDamaged`].
+    pub fn from_json(text: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+        }
+        let head: Head = serde_json::from_str(text).map_err(|_| Error::ModelDamaged { part: "version" })?;
+        if head.version != MODEL_VERSION {
+            return Err(Error::ModelVersion { found: head.version, expected: MODEL_VERSION });
+        }
+        let model: Self = serde_json::from_str(text).map_err(|_| Error::ModelDamaged { part: "json" })?;
+        model.check()?;
+        Ok(model)
+    }
+
+    /// Writes the model; the same model is always the same text.
+    ///
+    /// # Errors
+    /// [`Error::ModelDamaged`] if a probability is no number.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|_| Error::ModelDamaged { part: "probabilities" })
+    }
+
+    /// Whether every part fits the others.
+    pub(crate) fn check(&self) -> Result<()> {
+        let measures: Vec<Measure> = self.fields.iter().map(|field| field.measure).collect();
+        if self.fields.len() > super::field::FIELDS_MAX || self.fields.is_empty() {
+            return Err(Error::ModelDamaged { part: "fields" });
+        }
+        let mut seen: Vec<usize> = self.bundles.concat();
+        seen.sort_unstable();
+        if seen != (0..measures.len()).collect::<Vec<_>>() {
+            return Err(Error::ModelDamaged { part: "bundles" });
+        }
+        let sizes: Vec<usize> =
+            self.bundles.iter().map(|bundle| bundle.iter().map(|&field| radix(measures[field])).product()).collect();
+        let fits = |class: &Class| {
+            class.pairs.is_finite()
+                && class.pairs >= 0.0
+                && class.probabilities.iter().map(Vec::len).eq(sizes.iter().copied())
+                && class.probabilities.iter().flatten().all(|share| (0.0..=1.0).contains(share))
+        };
+        if self.classes.len() < 2 || !self.classes.iter().all(fits) {
+            return Err(Error::ModelDamaged { part: "classes" });
+        }
+        if self.fields.iter().any(|field| field.common.iter().any(|&(_, band)| band >= field.measure.bands())) {
+            return Err(Error::ModelDamaged { part: "bands" });
+        }
+        Ok(())
+    }
+
+    /// Writes the model's frozen bands into a field's values.
+    pub(crate) fn set_bands(&self, place: usize, field: &mut Field) {
+        let common: FastMap<u64, u8> = self.fields[place].common.iter().copied().collect();
+        if common.is_empty() {
+            return;
+        }
+        for code in 0..field.values.len() {
+            if let Some(&band) = common.get(&field.value_hash(code)) {
+                field.bands[code] = band;
+            }
+        }
+    }
+}
+
+/// Scores patterns, remembering those it has seen. One per thread.
+pub(crate) struct Scorer<'a> {
+    model: &'a Model,
+    measures: Vec<Measure>,
+    seen: FastMap<Pattern, Score>,
+    masses: Vec<f64>,
+}
+
+impl<'a> Scorer<'a> {
+    pub(crate) fn new(model: &'a Model) -> Self {
+        let measures = model.fields.iter().map(|field| field.measure).collect();
+        Self { model, measures, seen: FastMap::default(), masses: Vec::new() }
+    }
+
+    pub(crate) fn score(&mut self, pattern: Pattern) -> Score {
+        if let Some(&score) = self.seen.get(&pattern) {
+            return score;
+        }
+        let level = |bundle: &Vec<usize>| bundle_level(bundle, &self.measures, &pattern);
+        let levels: Vec<usize> = self.model.bundles.iter().map(level).collect();
+        self.model.class_masses(&levels, &mut self.masses);
+        let score = Score::new(self.masses[0], self.masses[1..].iter().sum());
+        self.seen.insert(pattern, score);
+        score
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> Model {
+        let field = FieldModel { name: "id".into(), role: Role::SourceId, measure: Measure::Exact, common: Vec::new() };
+        let class = |name: &str, pairs, exact| Class {
+            name: name.into(),
+            pairs,
+            probabilities: vec![vec![1.0, 1.0 - exact, exact]],
+        };
+        Model {
+            version: MODEL_VERSION,
+            records: 10,
+            fields: vec![field],
+            bundles: vec![vec![0]],
+            classes: vec![class("match", 1.0, 0.5), class("chance", 1.0, 0.25)],
+            keys: KeyWeights::default(),
+        }
+    }
+
+    #[test]
+    fn weight_is_log_odds_and_missing_says_nothing() {
+        let model = model();
+        let mut scorer = Scorer::new(&model);
+        let mut score = |level| {
+            let mut pattern = Pattern::default();
+            pattern[0] = level;
+            scorer.score(pattern)
+        };
+        assert_eq!(score(0).weight, 0);
+        assert_eq!(score(2).weight, 256);
+        assert!((score(2).match_probability() - 2.0 / 3.0).abs() < 1e-4);
+        assert!(score(1).match_weight() < 0.0);
+    }
+
+    #[test]
+    fn json_round_trips_and_damage_is_named() {
+        let text = model().to_json().unwrap();
+        assert_eq!(Model::from_json(&text).unwrap(), model());
+        let other = text.replacen("\"version\":1", "\"version\":7", 1);
+        assert!(matches!(Model::from_json(&other), Err(Error::ModelVersion { found: 7, .. })));
+        for (from, to, part) in
+            [("[[0]]", "[[1]]", "bundles"), ("0.25", "9.0", "classes"), ("\"records\"", "\"x\"", "json")]
+        {
+            let damaged = text.replacen(from, to, 1);
+            assert!(
+                matches!(Model::from_json(&damaged), Err(Error::ModelDamaged { part: found }) if found == part),
+                "{part}"
+            );
+        }
+    }
+}

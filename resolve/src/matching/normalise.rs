@@ -1,0 +1,271 @@
+//! Texts as people write them, brought to one form per kind of value.
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+/// Lower case, composed, punctuation and runs of blanks as one blank.
+pub(crate) fn plain(text: &str) -> String {
+    if text.is_ascii() {
+        return plain_ascii(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for character in text.nfc().flat_map(char::to_lowercase) {
+        match character {
+            '\'' | '\u{2019}' | '`' | '.' => {}
+            _ if character.is_alphanumeric() || is_combining_mark(character) => out.push(character),
+            _ if !out.ends_with(' ') && !out.is_empty() => out.push(' '),
+            _ => {}
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn plain_ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'\'' | b'`' | b'.' => {}
+            _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte.to_ascii_lowercase())),
+            _ if !out.ends_with(' ') && !out.is_empty() => out.push(' '),
+            _ => {}
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// [`plain`] without diacritics, or `None` where that changes nothing.
+pub(crate) fn folded(plain: &str) -> Option<String> {
+    if plain.is_ascii() {
+        return None;
+    }
+    let mut out = String::with_capacity(plain.len());
+    for character in plain.nfd().filter(|&character| !is_combining_mark(character)) {
+        match character {
+            'ß' => out.push_str("ss"),
+            'æ' => out.push_str("ae"),
+            'œ' => out.push_str("oe"),
+            'ø' => out.push('o'),
+            'đ' | 'ð' => out.push('d'),
+            'ł' => out.push('l'),
+            'þ' => out.push_str("th"),
+            'ı' => out.push('i'),
+            _ => out.push(character),
+        }
+    }
+    (out != plain).then_some(out)
+}
+
+/// A name without forms of address; `None` if nothing is left.
+pub(crate) fn name(text: &str) -> Option<String> {
+    let plain = plain(text);
+    let is_title = |token: &&str| matches!(*token, "mr" | "mrs" | "ms" | "miss" | "dr" | "prof" | "jr" | "sr");
+    let kept: Vec<&str> = plain.split(' ').filter(|token| !is_title(token)).collect();
+    let name = if kept.is_empty() { plain } else { kept.join(" ") };
+    let placeholder = matches!(name.as_str(), "" | "unknown" | "none" | "null" | "na" | "n a" | "nan" | "test");
+    (!placeholder).then_some(name)
+}
+
+/// How a column writes the day and the month.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum DayOrder {
+    /// 31/12/1999.
+    #[default]
+    DayFirst,
+    /// 12/31/1999.
+    MonthFirst,
+}
+
+const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+/// A date's three numbers in the order they are written, words of months read.
+fn date_parts(text: &str) -> Option<[(u32, usize); 3]> {
+    let text = text.split(['T', 't']).next().filter(|head| head.len() >= 6).unwrap_or(text);
+    let digits = |part: &str| part.parse::<u32>().ok().map(|number| (number, part.len()));
+    if text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some([digits(&text[..4])?, digits(&text[4..6])?, digits(&text[6..])?]);
+    }
+    let lower = text.to_ascii_lowercase();
+    let mut parts = lower.split(|character: char| !character.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+    let mut read = || {
+        let part = parts.next()?;
+        let month = part.get(..3).and_then(|head| MONTHS.iter().position(|month| *month == head));
+        month.map_or_else(|| digits(part), |month| Some((month as u32 + 1, 3)))
+    };
+    Some([read()?, read()?, read()?])
+}
+
+/// Finds out how a column writes its dates: which of the first two numbers
+/// passes 12 more often. ISO dates say nothing and need nothing.
+pub(crate) fn day_order<'a>(texts: impl Iterator<Item = &'a str>) -> DayOrder {
+    let (mut day_first, mut month_first) = (0, 0);
+    for parts in texts.filter_map(date_parts).filter(|parts| parts[2].1 == 4) {
+        day_first += usize::from((13..=31).contains(&parts[0].0));
+        month_first += usize::from((13..=31).contains(&parts[1].0));
+    }
+    if month_first > day_first { DayOrder::MonthFirst } else { DayOrder::DayFirst }
+}
+
+/// A date as eight digits, year first. Days and months out of range are kept:
+/// a slip of the pen is evidence too.
+pub(crate) fn date(text: &str, order: DayOrder) -> Option<String> {
+    let [one, two, three] = date_parts(text.trim())?;
+    let (year, month, day) = match (one.1, three.1, order) {
+        (4, ..) => (one.0, two.0, three.0),
+        (_, 4, DayOrder::DayFirst) => (three.0, two.0, one.0),
+        (_, 4, DayOrder::MonthFirst) => (three.0, one.0, two.0),
+        _ => return None,
+    };
+    (year <= 9999 && month <= 99 && day <= 99).then(|| format!("{year:04}{month:02}{day:02}"))
+}
+
+/// An address of mail: lower case, tags after `+` dropped, and dots where the
+/// provider is known to ignore them.
+pub(crate) fn email(text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase();
+    let (local, domain) = text.rsplit_once('@')?;
+    let local = local.split('+').next().unwrap_or(local);
+    if local.is_empty() || domain.is_empty() {
+        return None;
+    }
+    let domain = if domain == "googlemail.com" { "gmail.com" } else { domain };
+    let local = if domain == "gmail.com" { local.replace('.', "") } else { local.to_owned() };
+    Some(format!("{local}@{domain}"))
+}
+
+/// The last ten digits of a telephone number, which country prefixes and
+/// leading zeros do not reach; `None` if it has fewer than six.
+pub(crate) fn phone(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let first = digits.chars().next()?;
+    if digits.len() < 6 || digits.chars().all(|digit| digit == first) {
+        return None;
+    }
+    Some(digits[digits.len().saturating_sub(10)..].to_owned())
+}
+
+/// A code of the post: letters and digits only.
+pub(crate) fn postcode(text: &str) -> Option<String> {
+    let code: String =
+        text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    (!code.is_empty()).then_some(code)
+}
+
+/// The part of a postcode that names the larger area: all but the last three
+/// characters of a British code, the first three of others.
+pub(crate) fn outward(code: &str) -> &str {
+    let cut =
+        if code.len() > 4 && code.starts_with(|first: char| first.is_ascii_alphabetic()) { code.len() - 3 } else { 3 };
+    code.get(..cut).unwrap_or(code)
+}
+
+const STREET_WORDS: [(&str, &str); 24] = [
+    ("street", "st"),
+    ("avenue", "ave"),
+    ("av", "ave"),
+    ("road", "rd"),
+    ("drive", "dr"),
+    ("lane", "ln"),
+    ("court", "ct"),
+    ("crt", "ct"),
+    ("boulevard", "blvd"),
+    ("place", "pl"),
+    ("way", "wy"),
+    ("terrace", "ter"),
+    ("tce", "ter"),
+    ("circuit", "cct"),
+    ("crescent", "cres"),
+    ("cr", "cres"),
+    ("close", "cl"),
+    ("square", "sq"),
+    ("highway", "hwy"),
+    ("parkway", "pkwy"),
+    ("north", "n"),
+    ("south", "s"),
+    ("east", "e"),
+    ("west", "w"),
+];
+
+/// A street line: kinds of street abbreviated, the unit left out.
+pub(crate) fn street(text: &str) -> Option<String> {
+    let plain = plain(text);
+    let mut kept: Vec<&str> = Vec::new();
+    let mut tokens = plain.split(' ');
+    while let Some(token) = tokens.next() {
+        if matches!(token, "apt" | "apartment" | "unit" | "suite" | "ste" | "flat") {
+            tokens.next();
+            continue;
+        }
+        let short = STREET_WORDS.iter().find(|(long, _)| *long == token);
+        kept.push(short.map_or(token, |(_, short)| short));
+    }
+    let street = kept.join(" ");
+    (!street.is_empty()).then_some(street)
+}
+
+/// An identifier: blanks around it and letter case say nothing.
+pub(crate) fn identifier(text: &str) -> Option<String> {
+    let id = text.trim().to_lowercase();
+    (!matches!(id.as_str(), "" | "null" | "none" | "undefined" | "nan" | "0" | "unknown")).then_some(id)
+}
+
+/// Free text; `None` if it has no letter and no digit.
+pub(crate) fn free_text(text: &str) -> Option<String> {
+    let plain = plain(text);
+    (!plain.is_empty()).then_some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(normalise: impl Fn(&str) -> Option<String>, cases: &[(&str, &str)]) {
+        for (text, expected) in cases {
+            assert_eq!(normalise(text).unwrap_or_default(), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_and_texts() {
+        check(
+            name,
+            &[("  O'Brien ", "obrien"), ("Dr. Ann-Marie", "ann marie"), ("N/A", ""), ("Mr", "mr"), ("李", "李")],
+        );
+        check(free_text, &[("a  b!", "a b"), ("--", "")]);
+        check(|text| folded(&plain(text)), &[("Nguyễn", "nguyen"), ("Straße", "strasse"), ("plain", "")]);
+    }
+
+    #[test]
+    fn dates() {
+        let day_first = |text: &str| date(text, DayOrder::DayFirst);
+        let cases = [
+            ("1999-12-31", "19991231"),
+            ("19991231", "19991231"),
+            ("31/12/1999", "19991231"),
+            ("1855-01-81", "18550181"),
+            ("31 Dec 1999", "19991231"),
+            ("1999-12-31T00:00:00Z", "19991231"),
+            ("", ""),
+            ("1999", ""),
+            ("a-b-c", ""),
+        ];
+        check(day_first, &cases);
+        check(|text| date(text, DayOrder::MonthFirst), &[("12/31/1999", "19991231")]);
+        assert_eq!(day_order(["12/31/1999", "01/02/1999"].into_iter()), DayOrder::MonthFirst);
+        assert_eq!(day_order(["31/12/1999", "1999-12-31"].into_iter()), DayOrder::DayFirst);
+    }
+
+    #[test]
+    fn ways_to_reach_a_person() {
+        check(email, &[("A.B+x@Gmail.com", "ab@gmail.com"), ("a.b@x.org", "a.b@x.org"), ("none", ""), ("@x", "")]);
+        check(
+            phone,
+            &[("+44 7700 900123", "7700900123"), ("07700900123", "7700900123"), ("12", ""), ("0000000000", "")],
+        );
+        check(street, &[("12 High Street Apt 4", "12 high st"), ("Unit", ""), ("1 Oak Ave.", "1 oak ave")]);
+        check(postcode, &[("EH1 2NG", "eh12ng"), (" - ", "")]);
+        assert_eq!((outward("eh12ng"), outward("54301"), outward("ab")), ("eh1", "543", "ab"));
+        check(identifier, &[(" U1 ", "u1"), ("NULL", "")]);
+    }
+}

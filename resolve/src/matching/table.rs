@@ -1,0 +1,179 @@
+//! What a run reads: columns of text, dictionary encoded.
+
+use super::hash::{FastMap, text};
+use super::{Error, Result};
+
+/// The code of a cell without a value.
+pub const MISSING: u32 = u32::MAX;
+
+/// A column of texts: each distinct text once, and one code a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Column {
+    /// Its name as the file has it.
+    pub name: String,
+    /// The distinct texts.
+    pub values: Vec<String>,
+    /// A row's place in `values`, or [`MISSING`].
+    pub codes: Vec<u32>,
+}
+
+/// Records to match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// [`super::record_hash`] of each record's key, all different.
+    pub records: Vec<u64>,
+    /// What is known of them; the key is no column.
+    pub columns: Vec<Column>,
+}
+
+/// Builds a [`Column`] a cell at a time.
+#[derive(Debug, Default)]
+pub struct ColumnBuilder {
+    column: Column,
+    codes: FastMap<u64, u32>,
+}
+
+impl ColumnBuilder {
+    /// Starts an empty column.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { column: Column { name: name.into(), ..Column::default() }, codes: FastMap::default() }
+    }
+
+    /// Adds the next row's text; blank is missing. Texts are told apart by a
+    /// 64-bit hash; should two collide, the later keeps an entry of its own.
+    pub fn push(&mut self, cell: &str) {
+        let cell = cell.trim();
+        if cell.is_empty() {
+            return self.column.codes.push(MISSING);
+        }
+        let next = u32::try_from(self.column.values.len()).unwrap_or(MISSING);
+        let code = *self.codes.entry(text(1, cell)).or_insert(next);
+        if code == next {
+            self.column.values.push(cell.to_owned());
+        }
+        let same = self.column.values.get(code as usize).is_some_and(|known| known == cell);
+        if !same {
+            self.column.values.push(cell.to_owned());
+        }
+        self.column.codes.push(if same { code } else { next });
+    }
+
+    /// Returns the column.
+    #[must_use]
+    pub fn finish(self) -> Column {
+        self.column
+    }
+}
+
+impl Column {
+    /// Makes a column of one text a row; blank is missing.
+    #[must_use]
+    pub fn from_texts<'a>(name: &str, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut builder = ColumnBuilder::new(name);
+        texts.into_iter().for_each(|cell| builder.push(cell));
+        builder.finish()
+    }
+
+    /// Returns a row's text.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<&str> {
+        self.codes.get(row).and_then(|&code| self.values.get(code as usize)).map(String::as_str)
+    }
+
+    /// Share of rows with a value, in 0..=1.
+    #[must_use]
+    pub fn filled(&self) -> f64 {
+        let filled = self.codes.iter().filter(|&&code| code != MISSING).count();
+        filled as f64 / self.codes.len().max(1) as f64
+    }
+
+    /// Takes the rows in `order` and numbers the texts by their first row.
+    fn reorder(&mut self, order: &[u32]) {
+        let mut renumbered = vec![MISSING; self.values.len()];
+        let mut values = Vec::with_capacity(self.values.len());
+        let mut codes = Vec::with_capacity(order.len());
+        for &row in order {
+            let code = self.codes[row as usize];
+            let Some(new) = renumbered.get_mut(code as usize) else {
+                codes.push(MISSING);
+                continue;
+            };
+            if *new == MISSING {
+                *new = u32::try_from(values.len()).unwrap_or(MISSING);
+                values.push(std::mem::take(&mut self.values[code as usize]));
+            }
+            codes.push(*new);
+        }
+        (self.values, self.codes) = (values, codes);
+    }
+}
+
+impl Table {
+    /// Puts rows in the order of their hashes and columns in that of their
+    /// names, and returns the row each came from.
+    ///
+    /// # Errors
+    /// [`Error::ColumnLength`], [`Error::RepeatedKey`], [`Error::TooManyRecords`].
+    pub(crate) fn canonical(&mut self) -> Result<Vec<u32>> {
+        let rows = self.records.len();
+        let limit = MISSING as usize / 2;
+        if rows > limit {
+            return Err(Error::TooManyRecords { records: rows, limit });
+        }
+        for column in &self.columns {
+            if column.codes.len() != rows {
+                let (found, expected) = (column.codes.len(), rows);
+                return Err(Error::ColumnLength { column: column.name.clone(), found, expected });
+            }
+        }
+        let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(MISSING)).collect();
+        order.sort_unstable_by_key(|&row| (self.records[row as usize], row));
+        for two in order.windows(2) {
+            let (first, second) = (two[0] as usize, two[1] as usize);
+            if self.records[first] == self.records[second] {
+                return Err(Error::RepeatedKey { first, second });
+            }
+        }
+        self.records = order.iter().map(|&row| self.records[row as usize]).collect();
+        self.columns.iter_mut().for_each(|column| column.reorder(&order));
+        self.columns.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(order)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_coded_and_blank_is_missing() {
+        let column = Column::from_texts("c", ["b", "", "a", " b "]);
+        assert_eq!(column.codes, [0, MISSING, 1, 0]);
+        assert_eq!(column.get(3), Some("b"));
+        assert_eq!(column.get(1), None);
+        assert!((column.filled() - 0.75).abs() < 1e-9);
+    }
+
+    #[test]
+    fn order_of_rows_and_columns_does_not_matter() {
+        let texts = ["x", "y", "", "x", "z"];
+        let table = |rows: [usize; 5]| {
+            let column = Column::from_texts("c", rows.map(|row| texts[row]));
+            let other = Column::from_texts("a", rows.map(|row| texts[4 - row]));
+            let records = rows.map(|row| super::super::record_hash(&row.to_string())).to_vec();
+            let mut table = Table { records, columns: vec![column, other] };
+            table.canonical().unwrap();
+            table
+        };
+        assert_eq!(table([0, 1, 2, 3, 4]), table([4, 2, 0, 1, 3]));
+    }
+
+    #[test]
+    fn repeated_keys_and_short_columns_are_refused() {
+        let mut table = Table { records: vec![1, 2, 1], columns: Vec::new() };
+        assert!(matches!(table.canonical(), Err(Error::RepeatedKey { first: 0, second: 2 })));
+        let mut table = Table { records: vec![1], columns: vec![Column::default()] };
+        assert!(matches!(table.canonical(), Err(Error::ColumnLength { found: 0, expected: 1, .. })));
+    }
+}

@@ -1,0 +1,33 @@
+//! Work split over threads, its results in the order of the input: what comes
+//! out does not depend on how many threads there were.
+
+/// Runs `work` on consecutive parts of `items` and returns the results in order.
+pub(crate) fn map_parts<T: Sync, R: Send>(threads: usize, items: &[T], work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
+    let part = items.len().div_ceil(threads.max(1)).max(1);
+    if threads <= 1 || items.len() <= 1 {
+        return items.chunks(part).map(work).collect();
+    }
+    std::thread::scope(|scope| {
+        let running: Vec<_> = items.chunks(part).map(|part| scope.spawn(|| work(part))).collect();
+        running
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_kept_on_any_number_of_threads() {
+        let items: Vec<u32> = (0..101).collect();
+        for threads in [0, 1, 2, 7, 200] {
+            let parts = map_parts(threads, &items, |part| part.iter().map(|item| item * 2).collect::<Vec<_>>());
+            let doubled: Vec<u32> = items.iter().map(|item| item * 2).collect();
+            assert_eq!(parts.concat(), doubled, "{threads} threads");
+        }
+        assert!(map_parts(2, &[] as &[u32], <[u32]>::len).is_empty());
+    }
+}

@@ -1,0 +1,374 @@
+//! Training without labels: chance from random pairs, bundles from what hangs
+//! together in them, classes from candidate pairs.
+
+use super::em::{Mixture, Sample, fit};
+use super::field::{Comparer, Field, Fields, Pattern};
+use super::hash::{FastMap, mix, pair};
+use super::keys::KeyWeights;
+use super::model::{BUNDLE_LEVELS_MAX, Class, FieldModel, MODEL_VERSION, Model, bundle_level, radix};
+use super::role::Role;
+use super::threads::map_parts;
+use super::{Measure, table::MISSING};
+
+/// Random pairs taken.
+const RANDOM_PAIRS: u64 = 400_000;
+/// Candidate pairs taken.
+const CANDIDATES: usize = 300_000;
+/// Normalised mutual information from which two fields are one bundle.
+const BUNDLE_INFORMATION: f64 = 0.1;
+/// First-pass probability from which a random pair is left out of chance.
+const NO_MATCH: f64 = 0.02;
+/// Growth of the prior of a match from level to level, natural logarithm.
+const PRIOR_SLOPE: f64 = 1.2;
+/// Share of the match prior in a class that shares a bundle.
+const SEED_SHARE: f64 = 0.7;
+/// Share of each class but chance at the start.
+const START_SHARE: f64 = 0.05;
+/// How strongly what strangers share besides their bundle is held to chance,
+/// in pairs of the prior per pair observed. Left free, these classes take over
+/// matches with a damaged field; fixed, they miss what relatives share.
+const STRANGER_HOLD: f64 = 1.0;
+/// Values on fewer records than this are rare, however few records there are.
+const RARE_RECORDS: usize = 12;
+
+type Counted = Vec<(Pattern, f64)>;
+
+/// Sets each value's band by how many records carry it, and returns what a
+/// model freezes: the common values.
+pub(crate) fn set_bands(fields: &mut [Field]) -> Vec<FieldModel> {
+    fields.iter_mut().map(set_field_bands).collect()
+}
+
+fn set_field_bands(field: &mut Field) -> FieldModel {
+    let filled = field.codes.iter().filter(|&&code| code != MISSING).count();
+    let limits = match field.measure.bands() {
+        3 => vec![filled / 150, filled / 3000],
+        2 => vec![filled / 3000],
+        _ => Vec::new(),
+    };
+    let mut common = Vec::new();
+    for (code, count) in field.counts().into_iter().enumerate() {
+        let band = limits.iter().position(|&limit| count as usize >= limit.max(RARE_RECORDS));
+        if let Some(band) = band {
+            field.bands[code] = band as u8;
+            common.push((field.value_hash(code), band as u8));
+        }
+    }
+    common.sort_unstable();
+    FieldModel { name: field.name.clone(), role: field.role, measure: field.measure, common }
+}
+
+/// Trains a model on `candidates` of `fields`.
+pub(crate) fn train(
+    fields: &Fields,
+    models: Vec<FieldModel>,
+    keys: &KeyWeights,
+    candidates: &[(u32, u32)],
+    threads: usize,
+) -> Model {
+    let sampled = sample(candidates, &fields.records);
+    let random = counted(fields, &random_pairs(fields.records.len()), threads);
+    let observed = counted(fields, &sampled, threads);
+    let mut trainer = Trainer::new(models, fields.records.len(), candidates.len());
+    trainer.bundle_by_role();
+    let first = trainer.model(&observed, &trainer.chance(&random), keys);
+    let strangers = without_matches(&random, &first);
+    trainer.bundle_by_information(&strangers);
+    trainer.model(&observed, &trainer.chance(&strangers), keys)
+}
+
+/// Candidates by hash of the pair, so that the sample is one of the set.
+fn sample(candidates: &[(u32, u32)], records: &[u64]) -> Vec<(u32, u32)> {
+    let share = CANDIDATES as f64 / candidates.len().max(1) as f64;
+    let limit = if share >= 1.0 { u64::MAX } else { (share * 2f64.powi(64)) as u64 };
+    let taken = |&&(one, other): &&(u32, u32)| mix(pair(records[one as usize], records[other as usize])) <= limit;
+    candidates.iter().filter(taken).copied().collect()
+}
+
+/// Pairs of rows; rows are in the order of hashes, so any rule is random.
+fn random_pairs(rows: usize) -> Vec<(u32, u32)> {
+    let count = rows as u64;
+    if count * count.saturating_sub(1) / 2 <= RANDOM_PAIRS {
+        return (0..count as u32).flat_map(|one| (one + 1..count as u32).map(move |other| (one, other))).collect();
+    }
+    let draw = |index: u64| (mix(2 * index) % count, mix(2 * index + 1) % count);
+    let pairs = (0..RANDOM_PAIRS).map(draw).filter(|(one, other)| one != other);
+    pairs.map(|(one, other)| (one.min(other) as u32, one.max(other) as u32)).collect()
+}
+
+/// Counts the patterns of pairs, sorted.
+fn counted(fields: &Fields, pairs: &[(u32, u32)], threads: usize) -> Counted {
+    let parts = map_parts(threads, pairs, |pairs| {
+        let mut comparer = Comparer::new(fields);
+        let mut counts: FastMap<Pattern, u32> = FastMap::default();
+        for &(one, other) in pairs {
+            *counts.entry(comparer.pattern(one, other)).or_default() += 1;
+        }
+        counts
+    });
+    let mut counts: FastMap<Pattern, u32> = FastMap::default();
+    parts.into_iter().flatten().for_each(|(pattern, count)| *counts.entry(pattern).or_default() += count);
+    let mut counted: Counted = counts.into_iter().map(|(pattern, count)| (pattern, f64::from(count))).collect();
+    counted.sort_unstable_by_key(|(pattern, _)| *pattern);
+    counted
+}
+
+struct Trainer {
+    fields: Vec<FieldModel>,
+    measures: Vec<Measure>,
+    bundles: Vec<Vec<usize>>,
+    records: usize,
+    candidates: usize,
+}
+
+impl Trainer {
+    fn new(fields: Vec<FieldModel>, records: usize, candidates: usize) -> Self {
+        let measures: Vec<Measure> = fields.iter().map(|field| field.measure).collect();
+        let bundles = (0..fields.len()).map(|field| vec![field]).collect();
+        Self { fields, measures, bundles, records, candidates }
+    }
+
+    /// Prior of a level, given a match: the more alike, the likelier.
+    fn match_prior(&self, field: usize) -> Vec<f64> {
+        let levels = radix(self.measures[field]);
+        let raw: Vec<f64> = (1..levels).map(|level| (PRIOR_SLOPE * level as f64).exp()).collect();
+        let sum: f64 = raw.iter().sum();
+        std::iter::once(1.0).chain(raw.into_iter().map(|weight| weight / sum)).collect()
+    }
+
+    /// Share of each of a field's levels; missing apart, as a share of all.
+    fn field_shares(&self, field: usize, counted: &Counted) -> Vec<f64> {
+        let mut counts = vec![0.2; radix(self.measures[field])];
+        for (pattern, pairs) in counted {
+            counts[usize::from(pattern[field])] += pairs;
+        }
+        let (all, present): (f64, f64) = (counts.iter().sum(), counts[1..].iter().sum());
+        let share = |(level, count): (usize, &f64)| if level == 0 { count / all } else { count / present };
+        counts.iter().enumerate().map(share).collect()
+    }
+
+    /// Joins fields that tell one thing: names told twice, parts of an address.
+    fn bundle_by_role(&mut self) {
+        for one in 0..self.fields.len() {
+            for other in one + 1..self.fields.len() {
+                if self.belong_together(one, other) {
+                    self.join(one, other);
+                }
+            }
+        }
+    }
+
+    /// Joins fields that hang together among pairs that are surely no match.
+    fn bundle_by_information(&mut self, strangers: &Counted) {
+        for one in 0..self.fields.len() {
+            for other in one + 1..self.fields.len() {
+                if information(one, other, strangers) >= BUNDLE_INFORMATION {
+                    self.join(one, other);
+                }
+            }
+        }
+    }
+
+    fn belong_together(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (self.fields[one].role, self.fields[other].role);
+        let name = |role| matches!(role, Role::GivenName | Role::FamilyName | Role::FullName);
+        let place = |role| matches!(role, Role::Street | Role::City | Role::Postcode | Role::Region);
+        let told_twice = one == Role::FullName || other == Role::FullName;
+        (name(one) && name(other) && told_twice) || (place(one) && place(other))
+    }
+
+    /// Joins the bundles of two fields unless the levels would be too many.
+    fn join(&mut self, one: usize, other: usize) {
+        let place = |field: usize| self.bundles.iter().position(|bundle| bundle.contains(&field));
+        let (Some(into), Some(from)) = (place(one), place(other)) else { return };
+        let levels = |bundle: &[usize]| bundle.iter().map(|&field| radix(self.measures[field])).product::<usize>();
+        if into == from || levels(&self.bundles[into]) * levels(&self.bundles[from]) > BUNDLE_LEVELS_MAX {
+            return;
+        }
+        let moved = self.bundles.remove(from.max(into));
+        let kept = &mut self.bundles[from.min(into)];
+        kept.extend(moved);
+        kept.sort_unstable();
+    }
+
+    /// Probabilities of a bundle's levels as if its fields were independent,
+    /// scaled so that the levels other than all missing sum to one.
+    fn product(&self, bundle: &[usize], missing: &[Vec<f64>], levels: &[Vec<f64>]) -> Vec<f64> {
+        let mut joint = vec![1.0];
+        for &field in bundle {
+            let absent = missing[field][0];
+            let of_level = |level: usize| if level == 0 { absent } else { (1.0 - absent) * levels[field][level] };
+            joint = joint
+                .iter()
+                .flat_map(|&mass| (0..radix(self.measures[field])).map(move |level| mass * of_level(level)))
+                .collect();
+        }
+        let sum: f64 = joint[1..].iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        for mass in &mut joint {
+            *mass /= sum;
+        }
+        joint[0] = 1.0;
+        joint
+    }
+
+    /// Level frequencies among strangers, thinly spread over levels not seen.
+    fn chance(&self, strangers: &Counted) -> Chance {
+        let fields: Vec<Vec<f64>> = (0..self.fields.len()).map(|field| self.field_shares(field, strangers)).collect();
+        let bundle = |bundle: &Vec<usize>| {
+            let spread = self.product(bundle, &fields, &fields);
+            let mut counts: Vec<f64> = spread.iter().map(|share| 0.05 + 50.0 * share).collect();
+            for (pattern, pairs) in strangers {
+                counts[bundle_level(bundle, &self.measures, pattern)] += pairs;
+            }
+            let sum: f64 = counts[1..].iter().sum();
+            for count in &mut counts {
+                *count /= sum;
+            }
+            counts[0] = 1.0;
+            counts
+        };
+        Chance { bundles: self.bundles.iter().map(bundle).collect(), fields }
+    }
+
+    /// The prior: a match, one class for each bundle shared by strangers,
+    /// households, chance.
+    fn prior(&self, chance: &Chance) -> (Vec<String>, Mixture) {
+        let all: Vec<usize> = (0..self.fields.len()).collect();
+        let mut classes = vec![("match".to_owned(), self.seeded(&all, 1.0, chance))];
+        for bundle in &self.bundles {
+            let names: Vec<&str> = bundle.iter().map(|&field| self.fields[field].name.as_str()).collect();
+            classes.push((names.join(" + "), self.seeded(bundle, SEED_SHARE, chance)));
+        }
+        let shared = |role| {
+            matches!(role, Role::FamilyName | Role::Street | Role::City | Role::Postcode | Role::Phone | Role::Device)
+        };
+        let household: Vec<usize> = all.iter().copied().filter(|&field| shared(self.fields[field].role)).collect();
+        let home = |role| matches!(role, Role::Street | Role::Phone | Role::Device);
+        if household.iter().any(|&field| home(self.fields[field].role)) && household.len() >= 2 {
+            classes.push(("household".to_owned(), self.seeded(&household, SEED_SHARE, chance)));
+        }
+        classes.push(("chance".to_owned(), chance.bundles.clone()));
+        let rest = 1.0 - START_SHARE * (classes.len() - 1) as f64;
+        let mut start = vec![START_SHARE; classes.len()];
+        if let Some(last) = start.last_mut() {
+            *last = rest.max(START_SHARE);
+        }
+        let (names, probabilities): (_, Vec<_>) = classes.into_iter().unzip();
+        let one_bundle = 1..=self.bundles.len();
+        let hold = |class: usize, bundle: usize| {
+            if one_bundle.contains(&class) && class != bundle + 1 { STRANGER_HOLD } else { 0.0 }
+        };
+        let hold = (0..probabilities.len())
+            .map(|class| (0..self.bundles.len()).map(|bundle| hold(class, bundle)).collect())
+            .collect();
+        (names, Mixture { shares: start, probabilities, hold })
+    }
+
+    /// Match prior on the seed fields, chance elsewhere; bundle by bundle.
+    fn seeded(&self, seeds: &[usize], share: f64, chance: &Chance) -> Vec<Vec<f64>> {
+        let levels: Vec<Vec<f64>> = (0..self.fields.len())
+            .map(|field| if seeds.contains(&field) { self.match_prior(field) } else { chance.fields[field].clone() })
+            .collect();
+        let bundle = |(bundle, chance_of): (&Vec<usize>, &Vec<f64>)| {
+            if !bundle.iter().any(|field| seeds.contains(field)) {
+                return chance_of.clone();
+            }
+            let seeded = self.product(bundle, &chance.fields, &levels);
+            seeded.iter().zip(chance_of).map(|(seeded, chance)| share * seeded + (1.0 - share) * chance).collect()
+        };
+        self.bundles.iter().zip(&chance.bundles).map(bundle).collect()
+    }
+
+    fn model(&self, observed: &Counted, chance: &Chance, keys: &KeyWeights) -> Model {
+        let (names, prior) = self.prior(chance);
+        let level = |pattern: &Pattern| {
+            self.bundles.iter().map(|bundle| bundle_level(bundle, &self.measures, pattern)).collect()
+        };
+        let patterns = observed.iter().map(|(pattern, pairs)| (level(pattern), *pairs)).collect();
+        let mut fitted = fit(&Sample { patterns }, &prior);
+        if let Some(last) = fitted.probabilities.last_mut() {
+            last.clone_from(&chance.bundles);
+        }
+        let mut pairs: Vec<f64> = fitted.shares.iter().map(|share| share * self.candidates as f64).collect();
+        let all = self.records as f64 * (self.records as f64 - 1.0) / 2.0;
+        let not_by_chance: f64 = pairs[..pairs.len() - 1].iter().sum();
+        if let Some(last) = pairs.last_mut() {
+            *last = (all - not_by_chance).max(1.0);
+        }
+        let class = |((name, pairs), probabilities)| Class { name, pairs, probabilities };
+        Model {
+            version: MODEL_VERSION,
+            records: self.records as u64,
+            fields: self.fields.clone(),
+            bundles: self.bundles.clone(),
+            classes: names.into_iter().zip(pairs).zip(fitted.probabilities).map(class).collect(),
+            keys: keys.clone(),
+        }
+    }
+}
+
+/// Random pairs that a model calls no match.
+fn without_matches(random: &Counted, model: &Model) -> Counted {
+    let mut scorer = super::model::Scorer::new(model);
+    let mut stranger = |pattern: &Pattern| scorer.score(*pattern).match_probability() < NO_MATCH;
+    random.iter().filter(|(pattern, _)| stranger(pattern)).copied().collect()
+}
+
+/// What strangers have in common.
+struct Chance {
+    fields: Vec<Vec<f64>>,
+    bundles: Vec<Vec<f64>>,
+}
+
+/// Mutual information of two fields' levels where both are there, as a share
+/// of the geometric mean of their entropies.
+fn information(one: usize, other: usize, counted: &Counted) -> f64 {
+    let mut joint = [[0.0f64; 16]; 16];
+    for (pattern, pairs) in counted.iter().filter(|(pattern, _)| pattern[one] > 0 && pattern[other] > 0) {
+        joint[usize::from(pattern[one] & 15)][usize::from(pattern[other] & 15)] += pairs;
+    }
+    let rows: Vec<f64> = joint.iter().map(|row| row.iter().sum()).collect();
+    let columns: Vec<f64> = (0..16).map(|column| joint.iter().map(|row| row[column]).sum()).collect();
+    let total: f64 = rows.iter().sum();
+    let entropy = |counts: &[f64]| -> f64 {
+        counts.iter().filter(|&&count| count > 0.0).map(|count| -(count / total) * (count / total).ln()).sum()
+    };
+    let all: Vec<f64> = joint.concat();
+    let (of_rows, of_columns) = (entropy(&rows), entropy(&columns));
+    let scale = (of_rows * of_columns).sqrt();
+    if total < 100.0 || scale < 1e-4 { 0.0 } else { (of_rows + of_columns - entropy(&all)) / scale }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(levels: [u8; 2]) -> Pattern {
+        let mut pattern = Pattern::default();
+        pattern[..2].copy_from_slice(&levels);
+        pattern
+    }
+
+    #[test]
+    fn information_is_none_for_independent_and_all_for_copied_fields() {
+        let cells = |share: [[f64; 2]; 2]| -> Counted {
+            (0..4u8)
+                .map(|cell| {
+                    (pattern([1 + cell / 2, 1 + cell % 2]), share[usize::from(cell / 2)][usize::from(cell % 2)])
+                })
+                .collect()
+        };
+        assert!(information(0, 1, &cells([[900.0, 90.0], [90.0, 9.0]])) < 1e-6);
+        assert!(information(0, 1, &cells([[900.0, 0.0], [0.0, 100.0]])) > 0.999);
+        assert!(information(0, 1, &Vec::new()) < 1e-6);
+    }
+
+    #[test]
+    fn random_pairs_are_all_or_many_and_never_of_a_record_with_itself() {
+        assert_eq!(random_pairs(0), []);
+        assert_eq!(random_pairs(1), []);
+        assert_eq!(random_pairs(3), [(0, 1), (0, 2), (1, 2)]);
+        let pairs = random_pairs(5000);
+        assert!(pairs.len() > 399_000 && pairs.iter().all(|(one, other)| one < other && *other < 5000));
+    }
+}
