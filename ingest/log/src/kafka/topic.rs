@@ -2,7 +2,7 @@
 
 use super::context::{Context, error};
 use super::{KafkaOptions, blocking, signed, topic_id};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::RDKafkaErrorCode;
@@ -49,9 +49,22 @@ pub(super) async fn ensure(options: &KafkaOptions, consumer: &Arc<StreamConsumer
     }
     let insync_min = insync_min(options, &admin).await;
     warn_of_few_copies(options, &seen, insync_min);
-    let name = options.topic.clone();
-    let id = blocking("ask for the topic's id", move || topic_id::ask(admin.inner(), &name, LOOK_TIMEOUT)).await?;
+    let id = id(options, &Arc::new(admin), deadline).await?;
     Ok(Topic { id, insync_min })
+}
+
+/// Asks for the topic's id. A broker that has not heard yet of a topic that
+/// was just made is asked again.
+async fn id(options: &KafkaOptions, admin: &Arc<AdminClient<Context>>, deadline: Instant) -> Result<Uuid> {
+    loop {
+        let (admin, name) = (Arc::clone(admin), options.topic.clone());
+        match blocking("ask for the topic's id", move || topic_id::ask(admin.inner(), &name, LOOK_TIMEOUT)).await {
+            Err(error) if error.kind() == ErrorKind::Transient && Instant::now() < deadline => {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Describes the topic if it is there. The consumer asks: it never makes one by asking.
