@@ -57,7 +57,8 @@ impl Position {
             Some(saved) if saved.facts == facts => {
                 let waiting = saved.end == End::Waiting;
                 let end = if waiting { End::Ahead } else { saved.end };
-                return Ok(Self { settled: waiting || is_settled, end, ..saved });
+                let settled = is_settled || (waiting && facts.is_ahead(now_micros));
+                return Ok(Self { end, settled, ..saved });
             }
             Some(saved) if grows && facts.size >= saved.offset && saved.may_go_on(facts)? => {
                 let changed = saved.end == End::Ahead;

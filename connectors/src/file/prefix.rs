@@ -12,7 +12,7 @@ use tributary_protocol::hash128;
 /// Bytes of one link of the chain.
 const BLOCK: usize = 1 << 20;
 /// A file that was not written to for this long is taken as finished.
-const SETTLED_MICROS: i64 = 1_000_000;
+const SETTLED_MICROS: i64 = 5_000_000;
 
 fn wrong(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
     |source| Error::File { path: path.to_owned(), source }
@@ -36,7 +36,16 @@ impl Facts {
 
     /// Whether nobody has written to the file for a while.
     pub fn is_settled(self, now_micros: i64) -> bool {
-        i128::from(now_micros) * 1000 - self.modified_ns >= i128::from(SETTLED_MICROS) * 1000
+        self.age_ns(now_micros) >= i128::from(SETTLED_MICROS) * 1000
+    }
+
+    /// Whether the file's clock is ahead of ours, so that its age says nothing.
+    pub fn is_ahead(self, now_micros: i64) -> bool {
+        self.age_ns(now_micros) < 0
+    }
+
+    fn age_ns(self, now_micros: i64) -> i128 {
+        i128::from(now_micros) * 1000 - self.modified_ns
     }
 }
 
