@@ -1,5 +1,5 @@
 //! Kafka's brokers killed, frozen and restarted under load: what was
-//! acknowledged is there, once and in order, and the log recovers by itself.
+//! acknowledged is there, in order, and the log recovers by itself.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "suite/cluster.rs"]
