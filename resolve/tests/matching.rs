@@ -127,6 +127,32 @@ fn a_model_kept_as_json_gives_the_same_clusters() {
     assert_eq!((again.clusters, again.pairs), (trained.clusters, trained.pairs));
 }
 
+#[test]
+fn what_a_pair_is_worth_rests_on_the_model_not_on_the_table() {
+    let mut rows = people(1500, 500, 11);
+    for row in &mut rows.rows {
+        row[2] = format!("{}/{}/{}", &row[2][5..7], &row[2][8..], &row[2][..4]);
+    }
+    let all = matched(rows.table(&["person"]));
+    let early = |row: &usize| rows.rows[*row][2][3..5].parse::<u32>().unwrap() <= 12;
+    let kept: Vec<usize> = (0..rows.rows.len()).filter(early).collect();
+    let mut part = rows.table(&["person"]);
+    part.records = kept.iter().map(|&row| part.records[row]).collect();
+    part.columns.iter_mut().for_each(|column| column.codes = kept.iter().map(|&row| column.codes[row]).collect());
+    let outcome = run(part, &Options { model: all.model, ..Options::default() }).unwrap();
+    let of_all: HashMap<(u32, u32), _> = all.pairs.iter().map(|pair| ((pair.one, pair.other), pair.score)).collect();
+    let known: Vec<_> = outcome
+        .pairs
+        .iter()
+        .filter_map(|pair| {
+            let place = (kept[pair.one as usize] as u32, kept[pair.other as usize] as u32);
+            of_all.get(&place).map(|score| (pair.score, *score))
+        })
+        .collect();
+    assert!(known.len() > 200, "{}", known.len());
+    assert!(known.iter().all(|(part, all)| part == all));
+}
+
 /// People, each told apart by all columns, a share of them twice.
 fn people(count: usize, twice: usize, seed: u64) -> Rows {
     let mut random = SmallRng::seed_from_u64(seed);

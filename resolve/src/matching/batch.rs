@@ -1,14 +1,15 @@
 //! A whole run: from a table to clusters, with what it took each column for.
 
 use super::cluster::{Cut, NODE_ITEMS, Node, NodeEdge, root, solve_all, units};
-use super::field::{Comparer, Field, Fields, measure_of, prepare};
+use super::field::{Comparer, Field, Fields, prepare, prepare_as};
+use super::generic::{self, Limits};
 use super::hash::FastMap;
 use super::keys::Keys;
 use super::model::{FieldModel, Model, Score, Scorer};
-use super::role::{Ignored, Recognised, Role, recognise};
+use super::role::{Recognised, Role, recognise};
 use super::threads::map_parts;
 use super::train::{set_bands, train};
-use super::{Error, Result, Table, block, generic, table::MISSING};
+use super::{Error, Result, Table, block, table::MISSING};
 
 /// How to run; the default needs no set-up.
 #[derive(Clone, Debug, Default)]
@@ -67,14 +68,24 @@ pub fn run(mut table: Table, options: &Options) -> Result<Outcome> {
     if order.len() < 2 {
         return Ok(Outcome::alone(found, order.len()));
     }
-    let mut prepared = prepare(table.columns, &mut found);
+    if let Some(model) = &options.model {
+        model.check()?;
+    }
+    let mut prepared = match &options.model {
+        Some(model) => prepare_as(&model.fields, table.columns, &mut found, order.len()),
+        None => prepare(table.columns, &mut found),
+    };
     if prepared.is_empty() || !tells_a_person(&prepared) {
         return Err(Error::NothingToCompare { columns });
     }
-    let cleared = generic::clear(&mut prepared);
+    let limits: Vec<Limits> = match &options.model {
+        Some(model) => model.fields.iter().map(|field| field.generic).collect(),
+        None => prepared.iter().map(Limits::of).collect(),
+    };
+    let cleared = generic::clear(&mut prepared, &limits);
     let generic_values = prepared.iter().map(|field| field.name.clone()).zip(cleared).collect();
-    let (fields, frozen) = Run::freeze(prepared, table.records, options, &mut found)?;
-    let run = Run { fields, options };
+    let frozen = freeze(&mut prepared, &limits, options.model.as_ref());
+    let run = Run { fields: Fields::new(prepared, table.records), options };
     let (model, pairs) = run.score(frozen)?;
     let (clusters, probabilities) = run.cluster(&model, &pairs);
     Ok(Outcome::new(&order, found, generic_values, model, &clusters, &probabilities, &pairs))
@@ -94,31 +105,21 @@ struct Run<'a> {
     options: &'a Options,
 }
 
-impl Run<'_> {
-    /// Sets bands, by counting or as the model given has them.
-    fn freeze(
-        mut prepared: Vec<Field>,
-        records: Vec<u64>,
-        options: &Options,
-        found: &mut [Recognised],
-    ) -> Result<(Fields, Vec<FieldModel>)> {
-        let Some(model) = &options.model else {
-            let frozen = set_bands(&mut prepared);
-            return Ok((Fields::new(prepared, records), frozen));
-        };
-        model.check()?;
-        let mut by_place = align(prepared, model, records.len());
-        for (place, field) in by_place.iter_mut().enumerate() {
-            model.set_bands(place, field);
-        }
-        for recognised in found.iter_mut().filter(|recognised| measure_of(recognised.role).is_some()) {
-            if !by_place.iter().any(|field| field.name == recognised.column) {
-                recognised.role = Role::Ignored(Ignored::OneTooMany);
-            }
-        }
-        Ok((Fields::new(by_place, records), Vec::new()))
+/// Sets bands as the model given has them, or by counting: then returns what a
+/// model freezes.
+fn freeze(prepared: &mut [Field], limits: &[Limits], model: Option<&Model>) -> Vec<FieldModel> {
+    if let Some(model) = model {
+        prepared.iter_mut().enumerate().for_each(|(place, field)| model.set_bands(place, field));
+        return Vec::new();
     }
+    let mut frozen = set_bands(prepared);
+    for (field, &limits) in frozen.iter_mut().zip(limits) {
+        field.generic = limits;
+    }
+    frozen
+}
 
+impl Run<'_> {
     /// Finds candidates, trains if need be, scores every candidate.
     fn score(&self, frozen: Vec<FieldModel>) -> Result<(Model, Vec<Scored>)> {
         let mut keys = Keys::new(&self.fields);
@@ -233,30 +234,6 @@ fn group_means(group: &[u32], score: &mut impl FnMut(u32, u32) -> Score) -> Vec<
     }
     let others = (group.len() - 1) as f64;
     group.iter().zip(sums).map(|(&row, sum)| (row, sum as f64 / 65535.0 / others)).collect()
-}
-
-/// Puts fields in the places the model has them; what a table lacks is missing
-/// in every row.
-fn align(prepared: Vec<Field>, model: &Model, rows: usize) -> Vec<Field> {
-    let mut prepared: Vec<Option<Field>> = prepared.into_iter().map(Some).collect();
-    let place = |model: &FieldModel, prepared: &[Option<Field>], by_name: bool| {
-        prepared.iter().position(|field| {
-            field.as_ref().is_some_and(|field| field.role == model.role && (!by_name || field.name == model.name))
-        })
-    };
-    let absent = |field: &FieldModel| Field {
-        name: field.name.clone(),
-        role: field.role,
-        measure: field.measure,
-        values: Vec::new(),
-        bands: Vec::new(),
-        codes: vec![MISSING; rows],
-    };
-    let fields = model.fields.iter().map(|field| {
-        let found = place(field, &prepared, true).or_else(|| place(field, &prepared, false));
-        found.and_then(|found| prepared[found].take()).unwrap_or_else(|| absent(field))
-    });
-    fields.collect()
 }
 
 impl Outcome {

@@ -11,6 +11,9 @@ use super::threads::map_parts;
 const OPEN_MAX: usize = 40;
 /// Partners kept for a record.
 const PARTNERS: usize = 16;
+/// Bits of an entry that hold the row; the others are all that is known of a
+/// key, however many records there are.
+pub(crate) const ROW_BITS: u32 = 26;
 
 /// Keys that propose pairs: of one base key, or of two together.
 const RULES: &[(Kind, Option<Kind>)] = {
@@ -84,17 +87,11 @@ pub(crate) fn candidates(keys: &Keys, records: &[u64], threads: usize) -> Vec<(u
     best.pairs()
 }
 
-/// Bits of an entry that hold the row.
-fn row_bits(rows: usize) -> u32 {
-    usize::BITS - rows.leading_zeros()
-}
-
 /// Hash of the key above, row below, sorted.
 fn entries(keys: &Keys, rule: (Kind, Option<Kind>)) -> Vec<u64> {
-    let bits = row_bits(keys.rows());
     let mut entries = Vec::new();
     for row in 0..keys.rows() {
-        let mut add = |hash: u64| entries.push(((hash >> bits) << bits) | row as u64);
+        let mut add = |hash: u64| entries.push(((hash >> ROW_BITS) << ROW_BITS) | row as u64);
         let firsts = of_kind(keys.of(row), rule.0);
         match rule.1 {
             None => firsts.iter().for_each(|key| add(hash::mix(key.identity()))),
@@ -109,6 +106,7 @@ fn entries(keys: &Keys, rule: (Kind, Option<Kind>)) -> Vec<u64> {
         }
     }
     entries.sort_unstable();
+    entries.dedup();
     entries
 }
 
@@ -133,9 +131,8 @@ impl<'a> Best<'a> {
     }
 
     fn take_rule(&mut self, entries: &[u64]) {
-        let bits = row_bits(self.records.len());
-        let mask = (1 << bits) - 1;
-        for group in entries.chunk_by(|one, other| one >> bits == other >> bits) {
+        let mask = (1 << ROW_BITS) - 1;
+        for group in entries.chunk_by(|one, other| one >> ROW_BITS == other >> ROW_BITS) {
             if !(2..=OPEN_MAX).contains(&group.len()) {
                 continue;
             }

@@ -3,6 +3,7 @@
 
 use super::compare::{HALF_SWAPPED, Measure, SWAPPED, Value};
 use super::hash::{FastMap, text};
+use super::model::FieldModel;
 use super::normalise::{self, DayOrder};
 use super::role::{Ignored, Recognised, Role};
 use super::table::{Column, MISSING};
@@ -22,15 +23,73 @@ pub(crate) struct Field {
     pub(crate) values: Vec<Value>,
     /// Band of each value, 0 the most common.
     pub(crate) bands: Vec<u8>,
+    /// Values of the cells that hold several.
+    pub(crate) sets: Vec<Box<[u32]>>,
+    /// A row's value, [`SEVERAL`] and its place in `sets`, or [`MISSING`].
     pub(crate) codes: Vec<u32>,
+    /// How its dates are written.
+    pub(crate) day_order: DayOrder,
+    /// Column of the house number that was written before it.
+    pub(crate) house_number: Option<String>,
 }
+
+/// Marks the code of a cell that holds several values.
+pub(crate) const SEVERAL: u32 = 1 << 31;
+/// Between the values of a cell that holds several.
+pub(crate) const SEPARATOR: char = '\u{1f}';
+/// Most values of a cell that are compared: those of the least hash.
+pub(crate) const VALUES_MAX: usize = 8;
 
 impl Field {
     /// Records per value.
     pub(crate) fn counts(&self) -> Vec<u32> {
         let mut counts = vec![0; self.values.len()];
-        self.codes.iter().filter(|&&code| code != MISSING).for_each(|&code| counts[code as usize] += 1);
+        self.codes.iter().flat_map(|code| self.values_of(code)).for_each(|&code| counts[code as usize] += 1);
         counts
+    }
+
+    /// The values of a cell, given its code.
+    pub(crate) fn values_of<'a>(&'a self, code: &'a u32) -> &'a [u32] {
+        match *code {
+            MISSING => &[],
+            SEVERAL.. => self.sets.get((code - SEVERAL) as usize).map_or(&[], |set| set),
+            _ => std::slice::from_ref(code),
+        }
+    }
+
+    /// Takes values out of every cell, and the last of those with too many.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+        let sets = std::mem::take(&mut self.sets);
+        let kept: Vec<u32> = sets.iter().map(|set| self.pack(set.iter().copied().filter(|&code| keep(code)))).collect();
+        for code in &mut self.codes {
+            match *code {
+                MISSING => {}
+                SEVERAL.. => *code = kept[(*code - SEVERAL) as usize],
+                _ if keep(*code) => {}
+                _ => *code = MISSING,
+            }
+        }
+    }
+
+    /// Returns the code of a cell with these values.
+    fn pack(&mut self, values: impl Iterator<Item = u32>) -> u32 {
+        let set = self.compared(values);
+        match *set.as_slice() {
+            [] => MISSING,
+            [only] => only,
+            _ => {
+                self.sets.push(set.into_boxed_slice());
+                SEVERAL + self.sets.len() as u32 - 1
+            }
+        }
+    }
+
+    /// The values of a cell that are compared.
+    pub(crate) fn compared(&self, values: impl Iterator<Item = u32>) -> Vec<u32> {
+        let mut set: Vec<u32> = values.collect();
+        set.sort_by_cached_key(|&code| self.value_hash(code as usize));
+        set.truncate(VALUES_MAX);
+        set
     }
 
     /// A row's value without diacritics.
@@ -63,8 +122,8 @@ pub(crate) fn measure_of(role: Role) -> Option<Measure> {
 
 /// Makes the fields of `columns`, which `found` says what they are; marks in
 /// `found` what turned out redundant or too many.
-pub(crate) fn prepare(columns: Vec<Column>, found: &mut [Recognised]) -> Vec<Field> {
-    let columns = join_house_number(columns, found);
+pub(crate) fn prepare(mut columns: Vec<Column>, found: &mut [Recognised]) -> Vec<Field> {
+    let numbered = join_house_number(&mut columns, found);
     drop_redundant(&columns, found);
     let mut order: Vec<usize> = (0..columns.len()).filter(|&index| measure_of(found[index].role).is_some()).collect();
     order.sort_by_key(|&index| found[index].role);
@@ -73,31 +132,118 @@ pub(crate) fn prepare(columns: Vec<Column>, found: &mut [Recognised]) -> Vec<Fie
     }
     order.truncate(FIELDS_MAX);
     let mut columns: Vec<Option<Column>> = columns.into_iter().map(Some).collect();
-    order.iter().filter_map(|&index| Some(field(columns[index].take()?, found[index].role))).collect()
+    let mut take = |&index: &usize| {
+        let mut field = Field::read(columns[index].take()?, found[index].role, None);
+        field.house_number = numbered.as_ref().filter(|(street, _)| *street == index).map(|(_, name)| name.clone());
+        Some(field)
+    };
+    order.iter().filter_map(&mut take).collect()
 }
 
-fn field(column: Column, role: Role) -> Field {
-    let day_order = if role == Role::BirthDate {
-        normalise::day_order(column.values.iter().map(String::as_str))
-    } else {
-        DayOrder::default()
+/// Makes the fields of a model: columns it knows by name or else by role, what
+/// the table lacks missing in every row. Marks in `found` what it has no place for.
+pub(crate) fn prepare_as(
+    model: &[FieldModel],
+    mut columns: Vec<Column>,
+    found: &mut [Recognised],
+    rows: usize,
+) -> Vec<Field> {
+    for recognised in found.iter_mut() {
+        if model.iter().any(|field| field.house_number.as_ref() == Some(&recognised.column)) {
+            recognised.role = Role::HouseNumber;
+        }
+    }
+    join_house_number(&mut columns, found);
+    let places = places(model, found);
+    for (index, recognised) in found.iter_mut().enumerate() {
+        match places.iter().position(|place| *place == Some(index)) {
+            Some(place) => recognised.role = model[place].role,
+            None if measure_of(recognised.role).is_some() => recognised.role = Role::Ignored(Ignored::OneTooMany),
+            None => {}
+        }
+    }
+    let mut columns: Vec<Option<Column>> = columns.into_iter().map(Some).collect();
+    let field = |(field, place): (&FieldModel, Option<usize>)| {
+        let column = place.and_then(|index| columns[index].take());
+        let absent = || Column { name: field.name.clone(), values: Vec::new(), codes: vec![MISSING; rows] };
+        Field::read(column.unwrap_or_else(absent), field.role, field.day_order)
     };
-    let mut codes_of: FastMap<u64, u32> = FastMap::default();
-    let mut values = Vec::new();
-    let renumbered: Vec<u32> = column
-        .values
-        .into_iter()
-        .map(|text| {
-            let Some(normal) = normalise_as(role, &text, day_order) else { return MISSING };
-            *codes_of.entry(super::hash::text(4, &normal)).or_insert_with(|| {
-                values.push(Value::new(normal));
-                values.len() as u32 - 1
-            })
-        })
-        .collect();
-    let codes = column.codes.iter().map(|&code| renumbered.get(code as usize).copied().unwrap_or(MISSING)).collect();
-    let measure = measure_of(role).unwrap_or(Measure::Exact);
-    Field { name: column.name, role, measure, bands: vec![measure.bands() - 1; values.len()], values, codes }
+    model.iter().zip(places).map(field).collect()
+}
+
+/// The column each field of a model takes: the one of its name, unless it was
+/// clearly taken for something else, then one of its role.
+fn places(model: &[FieldModel], found: &[Recognised]) -> Vec<Option<usize>> {
+    let mut places = vec![None; model.len()];
+    let ignored = |role| matches!(role, Role::Ignored(why) if why != Ignored::Answer);
+    for pass in 0..3 {
+        for (place, field) in model.iter().enumerate() {
+            let fits = |column: &Recognised| match pass {
+                0 => field.name == column.column && field.role == column.role,
+                1 => field.name == column.column && ignored(column.role),
+                _ => field.role == column.role,
+            };
+            let free = |index: &usize| !places.contains(&Some(*index)) && fits(&found[*index]);
+            places[place] = places[place].or_else(|| (0..found.len()).find(free));
+        }
+    }
+    places
+}
+
+impl Field {
+    /// Starts a field without values and rows.
+    pub(crate) fn new(name: String, role: Role, day_order: DayOrder) -> Self {
+        let measure = measure_of(role).unwrap_or(Measure::Exact);
+        let (values, bands, sets, codes) = Default::default();
+        Self { name, role, measure, values, bands, sets, codes, day_order, house_number: None }
+    }
+
+    /// Reads a column; how it writes dates shows in it unless that is known.
+    fn read(column: Column, role: Role, day_order: Option<DayOrder>) -> Self {
+        let seen = || match role {
+            Role::BirthDate => normalise::day_order(column.values.iter().map(String::as_str)),
+            _ => DayOrder::default(),
+        };
+        let mut field = Self::new(column.name, role, day_order.unwrap_or_else(seen));
+        let mut codes_of: FastMap<u64, u32> = FastMap::default();
+        let mut values = Vec::new();
+        let mut renumbered = Vec::with_capacity(column.values.len());
+        for text in &column.values {
+            normal_values(role, text, field.day_order, |normal| {
+                let next = field.values.len() as u32;
+                let code = *codes_of.entry(super::hash::text(4, &normal)).or_insert(next);
+                if code == next {
+                    field.values.push(Value::new(normal));
+                }
+                values.push(code);
+            });
+            values.sort_unstable();
+            values.dedup();
+            renumbered.push(match *values.as_slice() {
+                [] => MISSING,
+                [only] => only,
+                _ => {
+                    field.sets.push(values.as_slice().into());
+                    SEVERAL + field.sets.len() as u32 - 1
+                }
+            });
+            values.clear();
+        }
+        field.bands = vec![field.measure.bands() - 1; field.values.len()];
+        field.codes =
+            column.codes.iter().map(|&code| renumbered.get(code as usize).copied().unwrap_or(MISSING)).collect();
+        field
+    }
+}
+
+/// Gives each value of a cell, normalised; only what reaches a person may be
+/// there more than once.
+pub(crate) fn normal_values(role: Role, text: &str, day_order: DayOrder, mut give: impl FnMut(String)) {
+    if matches!(role, Role::Email | Role::Phone | Role::Device) && text.contains(SEPARATOR) {
+        text.split(SEPARATOR).filter_map(|text| normalise_as(role, text, day_order)).for_each(give);
+    } else if let Some(normal) = normalise_as(role, text, day_order) {
+        give(normal);
+    }
 }
 
 fn normalise_as(role: Role, text: &str, day_order: DayOrder) -> Option<String> {
@@ -113,17 +259,18 @@ fn normalise_as(role: Role, text: &str, day_order: DayOrder) -> Option<String> {
     }
 }
 
-/// Writes the number of the house before the street where it is kept apart.
-fn join_house_number(mut columns: Vec<Column>, found: &[Recognised]) -> Vec<Column> {
+/// Writes the number of the house before the street where it is kept apart;
+/// returns the place of the street and the name of the number's column.
+fn join_house_number(columns: &mut [Column], found: &[Recognised]) -> Option<(usize, String)> {
     let place = |role: Role| found.iter().position(|found| found.role == role);
-    let (Some(number), Some(street)) = (place(Role::HouseNumber), place(Role::Street)) else { return columns };
+    let (number, street) = (place(Role::HouseNumber)?, place(Role::Street)?);
     let mut joined = super::ColumnBuilder::new(columns[street].name.clone());
     for row in 0..columns[street].codes.len() {
         let [number, street] = [number, street].map(|index| columns[index].get(row).unwrap_or_default());
         joined.push(&format!("{number} {street}"));
     }
     columns[street] = joined.finish();
-    columns
+    Some((street, columns[number].name.clone()))
 }
 
 /// Rows looked at to find columns that repeat others.
@@ -244,6 +391,11 @@ fn crossed(one: &str, other: &str) -> bool {
 }
 
 fn level(field: &Field, cache: &mut [(u32, u32, u8)], a: u32, b: u32) -> u8 {
+    if (a | b) & SEVERAL != 0 {
+        let pairs =
+            field.values_of(&a).iter().flat_map(|&a| field.values_of(&b).iter().map(move |&b| (a.min(b), a.max(b))));
+        return pairs.map(|(a, b)| level(field, cache, a, b)).max().unwrap_or_default();
+    }
     if a == b {
         return field.measure.exact() + field.bands[a as usize];
     }
@@ -282,6 +434,29 @@ mod tests {
         let mut comparer = Comparer::new(&fields);
         assert_eq!(comparer.pattern(0, 1)[0], 1 + Measure::Digits.exact());
         assert_eq!(comparer.pattern(0, 2)[0], 0);
+    }
+
+    #[test]
+    fn a_cell_of_several_values_is_as_alike_as_its_best_pair() {
+        let phones = ["555-123-4567\u{1f}555 999 8888", "5559998888", "5559998887\u{1f}1", "12\u{1f}"];
+        let fields = fields(&[("p", Role::Phone, &phones)]);
+        let mut comparer = Comparer::new(&fields);
+        let level = |comparer: &mut Comparer, other| comparer.pattern(0, other)[0];
+        assert_eq!(level(&mut comparer, 1), 1 + Measure::Digits.exact());
+        assert_eq!(level(&mut comparer, 2), 3);
+        assert_eq!(level(&mut comparer, 3), 0);
+        assert_eq!(fields.all[0].counts(), [1, 2, 1]);
+    }
+
+    #[test]
+    fn values_taken_out_leave_the_others_of_their_cell() {
+        let many: Vec<String> = (0..12).map(|number| format!("55512300{number:02}")).collect();
+        let cells = [many.join("\u{1f}"), many[3].clone(), many[..2].join("\u{1f}")];
+        let column = Column::from_texts("p", cells.iter().map(String::as_str));
+        let mut field = Field::read(column, Role::Phone, None);
+        field.retain(|code| code != 0 && code != 3);
+        assert_eq!(field.values_of(&field.codes[0]).len(), VALUES_MAX);
+        assert_eq!(field.codes[1..], [MISSING, 1]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::field::Field;
 use super::role::Role;
-use super::table::MISSING;
+use serde::{Deserialize, Serialize};
 
 /// Different people, told by their signatures, that may share an email.
 const EMAIL_SIGNATURES: u32 = 6;
@@ -18,80 +18,111 @@ const PEAK: usize = 16;
 /// How far above a natural peak a placeholder is.
 const PEAK_EXCESS: f64 = 4.0;
 
-/// Makes generic values missing and returns how many values of each field were.
-pub(crate) fn clear(fields: &mut [Field]) -> Vec<usize> {
-    let signatures = signatures(fields);
-    fields.iter_mut().map(|field| clear_field(field, signatures.as_deref())).collect()
+/// From when on a value is generic; frozen in a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Most records that may carry it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) carriers: Option<u32>,
+    /// Most signatures that may be on these records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) signatures: Option<u32>,
 }
 
-fn clear_field(field: &mut Field, signatures: Option<&[u32]>) -> usize {
-    let counts = field.counts();
-    let generic: Vec<bool> = match (field.role, signatures) {
-        (Role::Email, Some(signatures)) => too_shared(field, &counts, signatures, EMAIL_SIGNATURES),
-        (Role::Phone | Role::Device, Some(signatures)) => too_shared(field, &counts, signatures, PHONE_SIGNATURES),
-        (Role::Email | Role::Phone | Role::Device | Role::UserId | Role::NationalId | Role::SourceId, _) => {
-            counts.iter().map(|&count| count > CARRIERS).collect()
-        }
-        (Role::BirthDate, _) => placeholder_dates(&counts),
-        _ => return 0,
-    };
-    for code in &mut field.codes {
-        if generic.get(*code as usize).copied().unwrap_or(false) {
-            *code = MISSING;
-        }
+impl Limits {
+    /// The limits of a column, dates by what is usual in it.
+    pub(crate) fn of(field: &Field) -> Self {
+        let (carriers, signatures) = match field.role {
+            Role::Email => (CARRIERS, Some(EMAIL_SIGNATURES)),
+            Role::Phone | Role::Device => (CARRIERS, Some(PHONE_SIGNATURES)),
+            Role::UserId | Role::NationalId | Role::SourceId => (CARRIERS, None),
+            Role::BirthDate => (usual_of_dates(&field.counts()), None),
+            _ => return Self::default(),
+        };
+        Self { carriers: Some(carriers), signatures }
     }
+
+    /// Whether any value can be generic.
+    pub(crate) fn any(self) -> bool {
+        self.carriers.is_some() || self.signatures.is_some()
+    }
+}
+
+/// Makes generic values missing and returns how many values of each field were.
+pub(crate) fn clear(fields: &mut [Field], limits: &[Limits]) -> Vec<usize> {
+    let signatures = signatures(fields);
+    fields.iter_mut().zip(limits).map(|(field, &limits)| clear_field(field, limits, &signatures)).collect()
+}
+
+fn clear_field(field: &mut Field, limits: Limits, signatures: &[u32]) -> usize {
+    if !limits.any() {
+        return 0;
+    }
+    let counts = field.counts();
+    let different = limits.signatures.map(|limit| different(field, &counts, signatures, limit));
+    let above = |count: u32, limit: Option<u32>| limit.is_some_and(|limit| count > limit);
+    let generic: Vec<bool> = (0..counts.len())
+        .map(|code| {
+            let signatures = different.as_ref().map_or(0, |different| different[code]);
+            above(counts[code], limits.carriers) || above(signatures, limits.signatures)
+        })
+        .collect();
+    field.retain(|code| !generic[code as usize]);
     generic.iter().filter(|&&generic| generic).count()
 }
 
-/// Marks dates far above the mean of their column and above its other peaks:
-/// where only years are known, every New Year's Day is one.
-fn placeholder_dates(counts: &[u32]) -> Vec<bool> {
+/// The most records that may carry one date: far above the mean of the column
+/// and above its other peaks, since where only years are known, every New
+/// Year's Day is one.
+fn usual_of_dates(counts: &[u32]) -> u32 {
     let mean = f64::from(counts.iter().sum::<u32>()) / counts.len().max(1) as f64;
     let mut largest = counts.to_vec();
     largest.sort_unstable_by(|one, other| other.cmp(one));
     let peak = largest.get(PEAK).copied().unwrap_or_default();
-    let limit = (DATE_EXCESS * mean.max(2.0)).max(f64::from(peak) * PEAK_EXCESS);
-    counts.iter().map(|&count| f64::from(count) > limit).collect()
+    (DATE_EXCESS * mean.max(2.0)).max(f64::from(peak) * PEAK_EXCESS) as u32
+}
+
+/// The signature of each record.
+fn signatures(fields: &[Field]) -> Vec<u32> {
+    let of = |role: Role| fields.iter().find(|field| field.role == role);
+    let (given, family, whole) = (of(Role::GivenName), of(Role::FamilyName), of(Role::FullName));
+    let rows = fields.first().map_or(0, |field| field.codes.len());
+    let sign = |row: usize| {
+        let [given, family, whole] = [given, family, whole].map(|field| field.and_then(|field| field.get(row)));
+        signature(given, family, whole)
+    };
+    (0..rows).map(sign).collect()
 }
 
 /// A record's signature: initial of the given name and head of the family
-/// name, as a number; `None` without names.
-fn signatures(fields: &[Field]) -> Option<Vec<u32>> {
-    let of = |role: Role| fields.iter().find(|field| field.role == role);
-    let (given, family, whole) = (of(Role::GivenName), of(Role::FamilyName), of(Role::FullName));
-    let rows = given.or(family).or(whole)?.codes.len();
-    let sign = |row: usize| {
-        let whole = whole.and_then(|field| field.get(row)).unwrap_or_default();
-        let given = given.and_then(|field| field.get(row)).unwrap_or(whole);
-        let family =
-            family.and_then(|field| field.get(row)).unwrap_or_else(|| whole.rsplit(' ').next().unwrap_or_default());
-        let head = given
-            .chars()
-            .take(1)
-            .chain(family.chars().take(3))
-            .fold(0u64, |sum, character| super::hash::mix(sum ^ u64::from(character)));
-        head as u32
-    };
-    Some((0..rows).map(sign).collect())
+/// name, as a number; those without names have one in common.
+pub(crate) fn signature(given: Option<&str>, family: Option<&str>, whole: Option<&str>) -> u32 {
+    let whole = whole.unwrap_or_default();
+    let family = family.unwrap_or_else(|| whole.rsplit(' ').next().unwrap_or_default());
+    let head = given
+        .unwrap_or(whole)
+        .chars()
+        .take(1)
+        .chain(family.chars().take(3))
+        .fold(0u64, |sum, character| super::hash::mix(sum ^ u64::from(character)));
+    head as u32
 }
 
-/// Marks values carried by too many records or under too many signatures.
-fn too_shared(field: &Field, counts: &[u32], signatures: &[u32], limit: u32) -> Vec<bool> {
-    let suspect = |code: u32| counts.get(code as usize).is_some_and(|&count| count > limit);
-    let mut seen: Vec<(u32, u32)> = field
-        .codes
-        .iter()
-        .zip(signatures)
-        .filter(|(code, _)| suspect(**code))
-        .map(|(&code, &sign)| (code, sign))
-        .collect();
+/// Signatures on the records of each value, where these could be above the limit.
+fn different(field: &Field, counts: &[u32], signatures: &[u32], limit: u32) -> Vec<u32> {
+    let mut seen: Vec<(u32, u32)> = Vec::new();
+    for (code, &sign) in field.codes.iter().zip(signatures) {
+        let values = field.values_of(code).iter();
+        seen.extend(values.filter(|&&code| counts[code as usize] > limit).map(|&code| (code, sign)));
+    }
     seen.sort_unstable();
     seen.dedup();
     let mut different = vec![0; counts.len()];
     for (code, _) in seen {
         different[code as usize] += 1;
     }
-    counts.iter().zip(different).map(|(&count, different)| count > CARRIERS || different > limit).collect()
+    different
 }
 
 #[cfg(test)]
@@ -106,7 +137,9 @@ mod tests {
             columns.iter().map(|(role, _)| Recognised { column: format!("{role:?}"), role: *role }).collect();
         let columns =
             columns.iter().map(|(_, texts)| Column::from_texts("c", texts.iter().map(String::as_str))).collect();
-        clear(&mut prepare(columns, &mut found))
+        let mut fields = prepare(columns, &mut found);
+        let limits: Vec<Limits> = fields.iter().map(Limits::of).collect();
+        clear(&mut fields, &limits)
     }
 
     #[test]

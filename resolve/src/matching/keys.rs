@@ -97,7 +97,8 @@ impl Keys {
         keys.starts.push(0);
         for row in 0..rows {
             for (field, by_value) in fields.all.iter().zip(&by_value) {
-                of_row.extend(by_value.get(field.codes[row] as usize).into_iter().flatten());
+                let values = field.values_of(&field.codes[row]);
+                of_row.extend(values.iter().flat_map(|&code| &by_value[code as usize]));
             }
             of_row.sort_unstable();
             of_row.dedup();

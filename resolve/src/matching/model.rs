@@ -8,14 +8,16 @@
 //! `log2(p / (1 - p))` in bits.
 
 use super::field::{Field, Pattern};
+use super::generic::Limits;
 use super::hash::FastMap;
 use super::keys::KeyWeights;
+use super::normalise::DayOrder;
 use super::role::Role;
 use super::{Error, Measure, Result};
 use serde::{Deserialize, Serialize};
 
 /// The version of model this program writes and reads.
-pub const MODEL_VERSION: u32 = 1;
+pub const MODEL_VERSION: u32 = 2;
 
 /// Most levels of a bundle.
 pub(crate) const BUNDLE_LEVELS_MAX: usize = 1 << 14;
@@ -48,8 +50,24 @@ pub struct FieldModel {
     pub role: Role,
     /// How its values are compared.
     pub measure: Measure,
+    /// How its dates are written; as each table shows where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) day_order: Option<DayOrder>,
+    /// Column of the house number that is written before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) house_number: Option<String>,
+    /// From when on its values say nothing of a person.
+    #[serde(default)]
+    pub(crate) generic: Limits,
     /// Hashes of common values and their bands, sorted; all others are rare.
     pub(crate) common: Vec<(u64, u8)>,
+}
+
+impl FieldModel {
+    /// The bands of common values, by their hashes.
+    pub(crate) fn bands(&self) -> FastMap<u64, u8> {
+        self.common.iter().copied().collect()
+    }
 }
 
 /// One way for a pair to come about.
@@ -169,7 +187,7 @@ impl Model {
 
     /// Writes the model's frozen bands into a field's values.
     pub(crate) fn set_bands(&self, place: usize, field: &mut Field) {
-        let common: FastMap<u64, u8> = self.fields[place].common.iter().copied().collect();
+        let common = self.fields[place].bands();
         if common.is_empty() {
             return;
         }
@@ -213,7 +231,15 @@ mod tests {
     use super::*;
 
     fn model() -> Model {
-        let field = FieldModel { name: "id".into(), role: Role::SourceId, measure: Measure::Exact, common: Vec::new() };
+        let field = FieldModel {
+            name: "id".into(),
+            role: Role::SourceId,
+            measure: Measure::Exact,
+            day_order: None,
+            house_number: None,
+            generic: Limits::default(),
+            common: Vec::new(),
+        };
         let class = |name: &str, pairs, exact| Class {
             name: name.into(),
             pairs,
@@ -248,7 +274,7 @@ mod tests {
     fn json_round_trips_and_damage_is_named() {
         let text = model().to_json().unwrap();
         assert_eq!(Model::from_json(&text).unwrap(), model());
-        let other = text.replacen("\"version\":1", "\"version\":7", 1);
+        let other = text.replacen("\"version\":2", "\"version\":7", 1);
         assert!(matches!(Model::from_json(&other), Err(Error::ModelVersion { found: 7, .. })));
         for (from, to, part) in
             [("[[0]]", "[[1]]", "bundles"), ("0.25", "9.0", "classes"), ("\"records\"", "\"x\"", "json")]

@@ -1,5 +1,6 @@
 //! Texts as people write them, brought to one form per kind of value.
 
+use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -68,7 +69,8 @@ pub(crate) fn name(text: &str) -> Option<String> {
 }
 
 /// How a column writes the day and the month.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum DayOrder {
     /// 31/12/1999.
     #[default]

@@ -6,6 +6,9 @@ use super::{Error, Result};
 /// The code of a cell without a value.
 pub const MISSING: u32 = u32::MAX;
 
+/// Most records of one run.
+pub(crate) const ROWS_MAX: usize = 1 << super::block::ROW_BITS;
+
 /// A column of texts: each distinct text once, and one code a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Column {
@@ -117,7 +120,7 @@ impl Table {
     /// [`Error::ColumnLength`], [`Error::RepeatedKey`], [`Error::TooManyRecords`].
     pub(crate) fn canonical(&mut self) -> Result<Vec<u32>> {
         let rows = self.records.len();
-        let limit = MISSING as usize / 2;
+        let limit = ROWS_MAX;
         if rows > limit {
             return Err(Error::TooManyRecords { records: rows, limit });
         }

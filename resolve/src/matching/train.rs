@@ -3,6 +3,7 @@
 
 use super::em::{Mixture, Sample, fit};
 use super::field::{Comparer, Field, Fields, Pattern};
+use super::generic::Limits;
 use super::hash::{FastMap, mix, pair};
 use super::keys::KeyWeights;
 use super::model::{BUNDLE_LEVELS_MAX, Class, FieldModel, MODEL_VERSION, Model, bundle_level, radix};
@@ -55,7 +56,15 @@ fn set_field_bands(field: &mut Field) -> FieldModel {
         }
     }
     common.sort_unstable();
-    FieldModel { name: field.name.clone(), role: field.role, measure: field.measure, common }
+    FieldModel {
+        name: field.name.clone(),
+        role: field.role,
+        measure: field.measure,
+        day_order: (field.role == Role::BirthDate).then_some(field.day_order),
+        house_number: field.house_number.clone(),
+        generic: Limits::default(),
+        common,
+    }
 }
 
 /// Trains a model on `candidates` of `fields`.
