@@ -1,14 +1,21 @@
 //! Matches the records of a CSV file and compares with a truth column that
 //! matching never reads.
 //!
-//! `evaluate FILE --key COLUMN --truth COLUMN [--drop COLUMN]... [--threads N] [--shuffle SEED]`
+//! `evaluate FILE --key COLUMN --truth COLUMN [--drop COLUMN]... [--threads N] [--cut P] [--model FILE]`
+//!
+//! With `--labels N [--seed S]`, people are parted in halves at random: the
+//! model is trained on the one, N of its pairs are chosen and answered from the
+//! truth column, and what is reported is the other half, matched with the model
+//! before and after these answers.
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "counts of rows are small")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::time::Instant;
-use tributary_resolve::matching::{ColumnBuilder, Cut, Options, Outcome, Table, record_hash, run};
+use tributary_resolve::matching::{
+    Column, ColumnBuilder, Cut, Label, Model, Options, Outcome, Pair, Table, choose, record_hash, run,
+};
 
 struct Arguments {
     file: String,
@@ -17,13 +24,16 @@ struct Arguments {
     drop: Vec<String>,
     options: Options,
     verbose: bool,
+    labels: usize,
+    seed: u64,
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
     let mut given = std::env::args().skip(1);
     let file = given.next().ok_or("evaluate FILE --key COLUMN --truth COLUMN")?;
     let (key, truth, drop) = (String::new(), String::new(), Vec::new());
-    let mut arguments = Arguments { file, key, truth, drop, options: Options::default(), verbose: false };
+    let mut arguments =
+        Arguments { file, key, truth, drop, options: Options::default(), verbose: false, labels: 0, seed: 1 };
     while let Some(name) = given.next() {
         let mut value = || given.next().ok_or_else(|| format!("{name} needs a value"));
         match name.as_str() {
@@ -32,6 +42,9 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--drop" => arguments.drop.push(value()?),
             "--threads" => arguments.options.threads = value()?.parse()?,
             "--cut" => arguments.options.cut = Cut::new(value()?.parse()?),
+            "--labels" => arguments.labels = value()?.parse()?,
+            "--seed" => arguments.seed = value()?.parse()?,
+            "--model" => arguments.options.model = Some(Model::from_json(&std::fs::read_to_string(value()?)?)?),
             "--verbose" => arguments.verbose = true,
             other => return Err(format!("unknown argument {other}").into()),
         }
@@ -62,6 +75,46 @@ fn read(arguments: &Arguments) -> Result<(Table, Vec<String>), Box<dyn Error>> {
     }
     table.columns = columns.into_iter().flatten().map(ColumnBuilder::finish).collect();
     Ok((table, truths))
+}
+
+/// The rows of a table whose person falls in one half.
+fn half(table: &Table, truths: &[String], seed: u64, which: u64) -> (Table, Vec<String>) {
+    let of = |truth: &String| record_hash(&format!("{seed} {truth}")) & 1;
+    let rows: Vec<usize> = (0..truths.len()).filter(|&row| of(&truths[row]) == which).collect();
+    let records = rows.iter().map(|&row| table.records[row]).collect();
+    let column = |column: &Column| {
+        let texts = rows.iter().map(|&row| column.get(row).unwrap_or_default());
+        Column::from_texts(&column.name, texts)
+    };
+    let columns = table.columns.iter().map(column).collect();
+    (Table { records, columns }, rows.iter().map(|&row| truths[row].clone()).collect())
+}
+
+/// Reports the one half of people, matched with a model of the other half,
+/// before and after some of its pairs were labelled.
+fn report_labelled(arguments: &Arguments, table: &Table, truths: &[String]) -> Result<(), Box<dyn Error>> {
+    let (learned, learned_truths) = half(table, truths, arguments.seed, 0);
+    let (held, held_truths) = half(table, truths, arguments.seed, 1);
+    let options = &arguments.options;
+    let unlabelled = run(learned.clone(), options)?;
+    let answer = |pair: &Pair| {
+        let (one, other) = (pair.one as usize, pair.other as usize);
+        let is_match = learned_truths[one] == learned_truths[other];
+        Label { one: learned.records[one], other: learned.records[other], is_match }
+    };
+    let labels: Vec<Label> = choose(&unlabelled, arguments.labels, arguments.seed).iter().map(answer).collect();
+    let refined = run(learned.clone(), &Options { model: unlabelled.model.clone(), labels, ..options.clone() })?;
+    for (name, model) in [("without labels", unlabelled.model), ("with labels", refined.model)] {
+        if let Some(refinement) = model.as_ref().and_then(|model| model.refinement.as_ref()) {
+            println!(
+                "{:?} by {} labels, {} of them matches: {:.3} bits a label, before {:.3}",
+                refinement.kind, refinement.labels, refinement.matches, refinement.loss_after, refinement.loss_before
+            );
+        }
+        println!("the other half, {name}:");
+        report(&run(held.clone(), &Options { model, ..options.clone() })?, &held_truths);
+    }
+    Ok(())
 }
 
 fn pairs_of(count: usize) -> f64 {
@@ -147,6 +200,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let (table, truths) = read(&arguments)?;
     let loaded = started.elapsed();
+    if arguments.labels > 0 {
+        return report_labelled(&arguments, &table, &truths);
+    }
     let outcome = run(table, &arguments.options)?;
     println!(
         "{} records, load {:.1} s, wall {:.1} s, CPU {:.2} s, peak {:.0} MB",

@@ -5,6 +5,7 @@ use super::field::{Comparer, Field, Fields, prepare, prepare_as};
 use super::generic::{self, Limits};
 use super::hash::FastMap;
 use super::keys::Keys;
+use super::labels::{self, Label};
 use super::model::{FieldModel, Model, Score, Scorer};
 use super::role::{Recognised, Role, recognise};
 use super::threads::map_parts;
@@ -22,6 +23,8 @@ pub struct Options {
     pub model: Option<Model>,
     /// What columns are, by name, where that is known.
     pub roles: Vec<Recognised>,
+    /// Judged pairs that refine the model, given or trained; none by default.
+    pub labels: Vec<Label>,
 }
 
 /// A scored pair of rows.
@@ -127,10 +130,13 @@ impl Run<'_> {
         keys.weigh(&weights);
         let candidates = block::candidates(&keys, &self.fields.records, self.options.threads);
         drop(keys);
-        let model = match &self.options.model {
+        let mut model = match &self.options.model {
             Some(model) => model.clone(),
             None => train(&self.fields, frozen, &weights, &candidates, self.options.threads),
         };
+        if !self.options.labels.is_empty() {
+            model = labels::refine(model, &self.fields, &self.options.labels);
+        }
         model.check()?;
         let scored = map_parts(self.options.threads, &candidates, |pairs| {
             let (mut comparer, mut scorer) = (Comparer::new(&self.fields), Scorer::new(&model));

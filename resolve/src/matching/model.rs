@@ -11,6 +11,7 @@ use super::field::{Field, Pattern};
 use super::generic::Limits;
 use super::hash::FastMap;
 use super::keys::KeyWeights;
+use super::labels::{Features, Refinement, Refiner};
 use super::normalise::DayOrder;
 use super::role::Role;
 use super::{Error, Measure, Result};
@@ -38,6 +39,9 @@ pub struct Model {
     pub classes: Vec<Class>,
     /// What keys weigh when candidates are ranked.
     pub(crate) keys: KeyWeights,
+    /// What labels taught, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refinement: Option<Refinement>,
 }
 
 /// One compared field.
@@ -109,6 +113,12 @@ impl Score {
         let bits = (matching.max(f64::MIN_POSITIVE) / other.max(f64::MIN_POSITIVE)).log2();
         let probability = matching / (matching + other).max(f64::MIN_POSITIVE);
         Self { weight: (bits * 256.0).round() as i32, probability: (probability * 65535.0).round() as u16 }
+    }
+
+    /// Of a match weight in 1/256 bit.
+    fn of_weight(weight: i32) -> Self {
+        let probability = 1.0 / (1.0 + (-f64::from(weight) / 256.0).exp2());
+        Self { weight, probability: (probability * 65535.0).round() as u16 }
     }
 }
 
@@ -182,6 +192,9 @@ impl Model {
         if self.fields.iter().any(|field| field.common.iter().any(|&(_, band)| band >= field.measure.bands())) {
             return Err(Error::ModelDamaged { part: "bands" });
         }
+        if self.refinement.as_ref().is_some_and(|refinement| !refinement.holds_together()) {
+            return Err(Error::ModelDamaged { part: "refinement" });
+        }
         Ok(())
     }
 
@@ -205,24 +218,44 @@ pub(crate) struct Scorer<'a> {
     measures: Vec<Measure>,
     seen: FastMap<Pattern, Score>,
     masses: Vec<f64>,
+    refiner: Option<(&'a Refinement, Refiner)>,
 }
 
 impl<'a> Scorer<'a> {
     pub(crate) fn new(model: &'a Model) -> Self {
         let measures = model.fields.iter().map(|field| field.measure).collect();
-        Self { model, measures, seen: FastMap::default(), masses: Vec::new() }
+        let refiner = model.refinement.as_ref().map(|refinement| (refinement, Refiner::new(model)));
+        Self { model, measures, seen: FastMap::default(), masses: Vec::new(), refiner }
     }
 
     pub(crate) fn score(&mut self, pattern: Pattern) -> Score {
         if let Some(&score) = self.seen.get(&pattern) {
             return score;
         }
-        let level = |bundle: &Vec<usize>| bundle_level(bundle, &self.measures, &pattern);
-        let levels: Vec<usize> = self.model.bundles.iter().map(level).collect();
-        self.model.class_masses(&levels, &mut self.masses);
-        let score = Score::new(self.masses[0], self.masses[1..].iter().sum());
+        let levels = self.levels(&pattern);
+        let mut score = self.unrefined(&levels);
+        if let Some((refinement, refiner)) = &self.refiner {
+            score = Score::of_weight(refinement.weight(&refiner.features(&pattern, &levels, score.weight)));
+        }
         self.seen.insert(pattern, score);
         score
+    }
+
+    /// What a refinement looks at in a pattern.
+    pub(crate) fn features(&mut self, pattern: &Pattern, refiner: &Refiner) -> Features {
+        let levels = self.levels(pattern);
+        let weight = self.unrefined(&levels).weight;
+        refiner.features(pattern, &levels, weight)
+    }
+
+    fn levels(&self, pattern: &Pattern) -> Vec<usize> {
+        self.model.bundles.iter().map(|bundle| bundle_level(bundle, &self.measures, pattern)).collect()
+    }
+
+    /// The score by classes alone.
+    fn unrefined(&mut self, levels: &[usize]) -> Score {
+        self.model.class_masses(levels, &mut self.masses);
+        Score::new(self.masses[0], self.masses[1..].iter().sum())
     }
 }
 
@@ -252,6 +285,7 @@ mod tests {
             bundles: vec![vec![0]],
             classes: vec![class("match", 1.0, 0.5), class("chance", 1.0, 0.25)],
             keys: KeyWeights::default(),
+            refinement: None,
         }
     }
 

@@ -312,6 +312,7 @@ impl Trainer {
             bundles: self.bundles.clone(),
             classes: names.into_iter().zip(pairs).zip(fitted.probabilities).map(class).collect(),
             keys: keys.clone(),
+            refinement: None,
         }
     }
 }
