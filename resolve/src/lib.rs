@@ -9,6 +9,7 @@
 //! what [`kruskal()`] gives from scratch, and [`Resolver`] keeps it incrementally.
 
 mod anchor;
+pub mod chart;
 mod evidence;
 mod graph;
 mod kruskal;
