@@ -8,7 +8,12 @@
 //! truth column, and what is reported is the other half, matched with the model
 //! before and after these answers.
 
-#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "counts of rows are small")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of rows are small"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
@@ -181,6 +186,20 @@ fn report(outcome: &Outcome, truths: &[String]) {
     }
 }
 
+/// One number for clusters, probabilities and pairs: equal outcomes have equal
+/// ones, so that a change for speed alone can be seen to be that.
+fn digest(outcome: &Outcome) -> u64 {
+    let mut sum = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |word: u64| sum = (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    outcome.clusters.iter().for_each(|&cluster| add(u64::from(cluster)));
+    outcome.probabilities.iter().for_each(|probability| add(probability.to_bits()));
+    for pair in &outcome.pairs {
+        add(u64::from(pair.one) << 32 | u64::from(pair.other));
+        add(pair.score.weight as u64);
+    }
+    sum
+}
+
 /// CPU seconds of this process, from the kernel's clock of 100 ticks a second.
 fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
@@ -233,6 +252,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("  wrong: rows {} {} weight {:.1}", pair.one, pair.other, pair.score.match_weight());
         }
     }
+    println!("digest {:016x}", digest(&outcome));
     report(&outcome, &truths);
     Ok(())
 }

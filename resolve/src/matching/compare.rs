@@ -4,7 +4,7 @@
 //! worth depends on how common the value is, so exact levels come in bands.
 
 use super::nickname;
-use rapidfuzz::distance::{jaro_winkler, osa};
+use rapidfuzz::distance::jaro_winkler;
 use serde::{Deserialize, Serialize};
 
 /// How two values of a column are compared.
@@ -121,7 +121,7 @@ impl Value {
         &self.text
     }
 
-    fn is_folded(&self) -> bool {
+    pub(crate) fn is_folded(&self) -> bool {
         self.without_marks.is_none()
     }
 }
@@ -144,21 +144,11 @@ fn similarity(a: &str, b: &str, cutoff: f64) -> f64 {
 
 /// Edits between two texts, swaps of neighbours included, if at most two.
 fn edits(a: &str, b: &str) -> Option<usize> {
-    let at_most = osa::Args::default().score_cutoff(2);
-    if !(a.is_ascii() && b.is_ascii()) {
-        return osa::distance_with_args(a.chars(), b.chars(), &at_most);
+    if a.is_ascii() && b.is_ascii() {
+        return super::edits::edits(a.as_bytes(), b.as_bytes());
     }
-    if a.len().abs_diff(b.len()) > 2 || letters_apart(a, b) > 4 {
-        return None;
-    }
-    osa::distance_with_args(a.bytes(), b.bytes(), &at_most)
-}
-
-/// Letters and digits that only one of two texts has: an edit makes at most
-/// two, so more than four cannot be two edits.
-fn letters_apart(a: &str, b: &str) -> u32 {
-    let set = |text: &str| text.bytes().fold(0u64, |set, byte| set | 1 << (byte & 63));
-    (set(a) ^ set(b)).count_ones()
+    let [a, b] = [a, b].map(|text| text.chars().collect::<Vec<_>>());
+    super::edits::edits(&a, &b)
 }
 
 fn first_word(text: &str) -> &str {
@@ -174,8 +164,11 @@ fn is_initial_of(a: &str, b: &str) -> bool {
 fn close_name(a: &str, b: &str) -> u8 {
     let distance = edits(a, b);
     let length = a.len().min(b.len());
+    if distance.is_some_and(|edits| edits <= 1) && length >= 3 {
+        return 3;
+    }
     let similarity = similarity(a, b, 0.8);
-    if (distance.is_some_and(|edits| edits <= 1) && length >= 3) || similarity >= 0.9 {
+    if similarity >= 0.9 {
         return 3;
     }
     if (distance.is_some() && length >= 5) || similarity >= 0.8 {
@@ -211,29 +204,20 @@ fn without_blanks_equal(a: &str, b: &str) -> bool {
 fn full_name(a: &str, b: &str) -> u8 {
     let (a, b): (Vec<&str>, Vec<&str>) = (a.split(' ').collect(), b.split(' ').collect());
     let (few, many) = if (a.len(), &a) <= (b.len(), &b) { (a, b) } else { (b, a) };
-    let mut free = vec![true; many.len()];
-    let (mut equal, mut alike) = (0, 0);
-    let mut unmatched = Vec::new();
-    for part in &few {
-        match (0..many.len()).find(|&index| free[index] && many[index] == *part) {
-            Some(index) => {
-                free[index] = false;
-                equal += usize::from(part.len() > 1);
-            }
-            None => unmatched.push(*part),
-        }
-    }
-    let mut missed = 0;
-    for part in unmatched {
-        let close = |other: &str| close_name(part, other) >= 1 || nickname::related(part, other);
-        match (0..many.len()).find(|&index| free[index] && close(many[index])) {
-            Some(index) => {
-                free[index] = false;
-                alike += 1;
-            }
-            None => missed += 1,
-        }
-    }
+    let mut free = many.clone();
+    let mut take = |fits: &mut dyn FnMut(&str) -> bool| {
+        let found = free.iter().position(|other| fits(other));
+        found.map(|index| free.remove(index)).is_some()
+    };
+    let mut equal = 0;
+    let mut unmatched = few.clone();
+    unmatched.retain(|part| {
+        let found = take(&mut |other| other == *part);
+        equal += usize::from(found && part.len() > 1);
+        !found
+    });
+    let missed = unmatched.iter().filter(|part| !take(&mut |other| close_parts(part, other))).count();
+    let alike = unmatched.len() - missed;
     match (missed, equal, alike, few.len()) {
         (0, equal, 0, _) if equal >= 2 => 5,
         (0, 1.., _, 2..) => 4,
@@ -242,6 +226,10 @@ fn full_name(a: &str, b: &str) -> u8 {
         (_, 0, 1.., _) => 1,
         _ => 0,
     }
+}
+
+fn close_parts(part: &str, other: &str) -> bool {
+    close_name(part, other) >= 1 || nickname::related(part, other)
 }
 
 /// Dates as eight digits, year first.
@@ -257,12 +245,12 @@ fn date(a: &str, b: &str) -> u8 {
 }
 
 fn email(a: &str, b: &str) -> u8 {
-    if let Some(distance) = edits(a, b) {
+    let (Some((local_a, domain_a)), Some((local_b, domain_b))) = (a.rsplit_once('@'), b.rsplit_once('@')) else {
+        return edits(a, b).map_or(0, |edits| if edits <= 1 { 5 } else { 4 });
+    };
+    if let Some(distance) = edits(a, b).filter(|_| may_be_edits(local_a, local_b)) {
         return if distance <= 1 { 5 } else { 4 };
     }
-    let (Some((local_a, domain_a)), Some((local_b, domain_b))) = (a.rsplit_once('@'), b.rsplit_once('@')) else {
-        return 0;
-    };
     if local_a == local_b {
         return 3;
     }
@@ -272,8 +260,15 @@ fn email(a: &str, b: &str) -> u8 {
     u8::from(domain_a == domain_b && !is_provider(domain_a))
 }
 
+/// Whether two edits may be all: each adds or takes at most one letter, and
+/// parts at most two.
+fn may_be_edits(a: &str, b: &str) -> bool {
+    let set = |text: &str| text.bytes().fold(0u64, |set, byte| set | 1 << (byte & 63));
+    a.len().abs_diff(b.len()) <= 2 && (set(a) ^ set(b)).count_ones() <= 4
+}
+
 /// Providers of mail to everybody: sharing one tells nothing.
-fn is_provider(domain: &str) -> bool {
+pub(crate) fn is_provider(domain: &str) -> bool {
     const PROVIDERS: [&str; 12] = [
         "gmail.", "yahoo.", "hotmail.", "outlook.", "live.", "aol.", "icloud.", "me.com", "msn.", "gmx.", "web.de",
         "comcast.",
@@ -293,12 +288,12 @@ fn street(a: &str, b: &str) -> u8 {
     if number(a) == number(b) { 2 } else { 1 }
 }
 
-fn number(street: &str) -> &str {
+pub(crate) fn number(street: &str) -> &str {
     let first = first_word(street);
     if first.starts_with(|character: char| character.is_ascii_digit()) { first } else { "" }
 }
 
-fn without_number(street: &str) -> &str {
+pub(crate) fn without_number(street: &str) -> &str {
     street[number(street).len()..].trim_start()
 }
 

@@ -6,6 +6,7 @@ use super::hash::{FastMap, text};
 use super::model::FieldModel;
 use super::normalise::{self, DayOrder};
 use super::role::{Ignored, Recognised, Role};
+use super::signature::Signature;
 use super::table::{Column, MISSING};
 
 /// Fields a pattern has room for.
@@ -305,33 +306,42 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// All fields, and the codes of each record side by side.
+/// All fields, and the codes and signatures of each record side by side.
 #[derive(Debug)]
 pub(crate) struct Fields {
     pub(crate) all: Vec<Field>,
     pub(crate) records: Vec<u64>,
-    matrix: Vec<u32>,
+    codes: Vec<u32>,
+    signatures: Vec<Signature>,
     /// Places of the given and the family name that may be swapped.
     swappable: Option<(usize, usize)>,
 }
 
 impl Fields {
     pub(crate) fn new(fields: Vec<Field>, records: Vec<u64>) -> Self {
-        let mut matrix = Vec::with_capacity(records.len() * fields.len());
-        for row in 0..records.len() {
-            matrix.extend(fields.iter().map(|field| field.codes[row]));
+        let width = fields.len();
+        let (mut codes, mut signatures) =
+            (vec![MISSING; records.len() * width], vec![Signature::default(); records.len() * width]);
+        for (place, field) in fields.iter().enumerate() {
+            let of_values: Vec<Signature> =
+                field.values.iter().map(|value| Signature::new(field.measure, value)).collect();
+            for (row, &code) in field.codes.iter().enumerate() {
+                codes[row * width + place] = code;
+                signatures[row * width + place] = of_values.get(code as usize).copied().unwrap_or_default();
+            }
         }
         let only = |role: Role| {
-            let mut places = (0..fields.len()).filter(|&index| fields[index].role == role);
+            let mut places = (0..width).filter(|&index| fields[index].role == role);
             places.next().filter(|_| places.next().is_none())
         };
         let swappable = only(Role::GivenName).zip(only(Role::FamilyName));
-        Self { all: fields, records, matrix, swappable }
+        Self { all: fields, records, codes, signatures, swappable }
     }
 
-    fn codes(&self, row: u32) -> &[u32] {
+    fn row(&self, row: u32) -> (&[u32], &[Signature]) {
         let width = self.all.len();
-        &self.matrix[row as usize * width..][..width]
+        let start = row as usize * width;
+        (&self.codes[start..start + width], &self.signatures[start..start + width])
     }
 }
 
@@ -354,12 +364,15 @@ impl<'a> Comparer<'a> {
     /// Returns the levels of two records.
     pub(crate) fn pattern(&mut self, one: u32, other: u32) -> Pattern {
         let mut pattern = [0; FIELDS_MAX];
-        let (codes_one, codes_other) = (self.fields.codes(one), self.fields.codes(other));
+        let ((codes_one, signatures_one), (codes_other, signatures_other)) =
+            (self.fields.row(one), self.fields.row(other));
         for (index, field) in self.fields.all.iter().enumerate() {
             let (a, b) = (codes_one[index], codes_other[index]);
-            if a != MISSING && b != MISSING {
-                pattern[index] = 1 + level(field, &mut self.caches[index], a.min(b), a.max(b));
+            if a == MISSING || b == MISSING {
+                continue;
             }
+            let seen = if a == b { None } else { signatures_one[index].level(signatures_other[index], field.measure) };
+            pattern[index] = 1 + seen.unwrap_or_else(|| level(field, &mut self.caches[index], a.min(b), a.max(b)));
         }
         self.mark_swapped(one, other, &mut pattern);
         pattern
@@ -371,12 +384,14 @@ impl<'a> Comparer<'a> {
         if !(1..level).contains(&pattern[given]) || !(1..level).contains(&pattern[family]) {
             return;
         }
-        let [(given_one, family_one), (given_other, family_other)] = [one, other].map(|row| {
-            let codes = self.fields.codes(row);
-            let text = |place: usize| self.fields.all[place].values[codes[place] as usize].folded();
-            (text(given), text(family))
-        });
-        match (crossed(given_one, family_other), crossed(family_one, given_other)) {
+        let crossed = |one: u32, other: u32| {
+            let ((codes_one, signatures_one), (codes_other, signatures_other)) =
+                (self.fields.row(one), self.fields.row(other));
+            let text = |place: usize, codes: &[u32]| self.fields.all[place].values[codes[place] as usize].folded();
+            signatures_one[given].may_be_crossed(signatures_other[family])
+                && crossed(text(given, codes_one), text(family, codes_other))
+        };
+        match (crossed(one, other), crossed(other, one)) {
             (true, true) => (pattern[given], pattern[family]) = (level, level),
             (true, false) | (false, true) => pattern[family] = 1 + HALF_SWAPPED,
             (false, false) => {}
@@ -397,7 +412,7 @@ fn level(field: &Field, cache: &mut [(u32, u32, u8)], a: u32, b: u32) -> u8 {
         return pairs.map(|(a, b)| level(field, cache, a, b)).max().unwrap_or_default();
     }
     if a == b {
-        return field.measure.exact() + field.bands[a as usize];
+        return field.measure.exact() + if field.measure.bands() == 1 { 0 } else { field.bands[a as usize] };
     }
     if cache.is_empty() {
         return 0;

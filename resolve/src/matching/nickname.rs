@@ -34,6 +34,13 @@ pub(crate) fn canonical(name: &str) -> impl Iterator<Item = u64> + use<> {
     std::iter::once(text(2, name)).chain(long)
 }
 
+/// Hashes of a name and of all it is short for, if the table knows it at all:
+/// two different names are [`related`] only if they have one in common.
+pub(crate) fn family(name: &str) -> impl Iterator<Item = u64> + use<> {
+    let long = long_forms(name).iter().map(|long| text(2, long));
+    is_known(name).then(|| text(2, name)).into_iter().chain(long)
+}
+
 /// Whether one name is short for the other, or both for a third.
 pub(crate) fn related(one: &str, other: &str) -> bool {
     let (long_one, long_other) = (long_forms(one), long_forms(other));
@@ -59,5 +66,8 @@ mod tests {
         }
         assert!(is_known("bob") && !is_known("zzz"));
         assert_eq!(canonical("zzz").count(), 1);
+        assert_eq!(family("zzz").count(), 0);
+        let bob: Vec<u64> = family("bob").collect();
+        assert!(family("robert").any(|hash| bob.contains(&hash)) && !family("luke").any(|hash| bob.contains(&hash)));
     }
 }

@@ -157,9 +157,13 @@ pub(crate) fn postcode(text: &str) -> Option<String> {
 /// The part of a postcode that names the larger area: all but the last three
 /// characters of a British code, the first three of others.
 pub(crate) fn outward(code: &str) -> &str {
-    let cut =
-        if code.len() > 4 && code.starts_with(|first: char| first.is_ascii_alphabetic()) { code.len() - 3 } else { 3 };
+    let cut = outward_length(code.len(), code.starts_with(|first: char| first.is_ascii_alphabetic()));
     code.get(..cut).unwrap_or(code)
+}
+
+/// Length of the [`outward`] part of a code of this length.
+pub(crate) fn outward_length(length: usize, starts_with_letter: bool) -> usize {
+    if length > 4 && starts_with_letter { length - 3 } else { length.min(3) }
 }
 
 const STREET_WORDS: [(&str, &str); 24] = [
