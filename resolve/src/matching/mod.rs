@@ -26,6 +26,7 @@ mod error;
 mod field;
 mod generic;
 mod hash;
+mod identifiers;
 mod keys;
 mod labels;
 mod model;

@@ -5,6 +5,7 @@ use super::em::{Mixture, Sample, fit};
 use super::field::{Comparer, Field, Fields, Pattern};
 use super::generic::Limits;
 use super::hash::{FastMap, mix, pair};
+use super::identifiers::{Identifier, is_identifier, sharpen};
 use super::keys::KeyWeights;
 use super::model::{BUNDLE_LEVELS_MAX, Class, FieldModel, MODEL_VERSION, Model, bundle_level, radix};
 use super::role::Role;
@@ -288,13 +289,26 @@ impl Trainer {
         self.bundles.iter().zip(&chance.bundles).map(bundle).collect()
     }
 
+    /// Identifiers that are bundles of their own.
+    fn identifiers(&self, chance: &Chance) -> Vec<Identifier> {
+        let of_bundle = |(bundle, fields): (usize, &Vec<usize>)| match fields.as_slice() {
+            &[field] if is_identifier(self.fields[field].role) => Some(Identifier {
+                bundle,
+                exact: 1 + usize::from(self.measures[field].exact()),
+                present: 1.0 - chance.fields[field][0],
+            }),
+            _ => None,
+        };
+        self.bundles.iter().enumerate().filter_map(of_bundle).collect()
+    }
+
     fn model(&self, observed: &Counted, chance: &Chance, keys: &KeyWeights) -> Model {
         let (names, prior) = self.prior(chance);
         let level = |pattern: &Pattern| {
             self.bundles.iter().map(|bundle| bundle_level(bundle, &self.measures, pattern)).collect()
         };
-        let patterns = observed.iter().map(|(pattern, pairs)| (level(pattern), *pairs)).collect();
-        let mut fitted = fit(&Sample { patterns }, &prior);
+        let sample = Sample { patterns: observed.iter().map(|(pattern, pairs)| (level(pattern), *pairs)).collect() };
+        let mut fitted = fit(&sample, &prior);
         if let Some(last) = fitted.probabilities.last_mut() {
             last.clone_from(&chance.bundles);
         }
@@ -305,12 +319,15 @@ impl Trainer {
             *last = (all - not_by_chance).max(1.0);
         }
         let class = |((name, pairs), probabilities)| Class { name, pairs, probabilities };
+        let mut classes: Vec<Class> = names.into_iter().zip(pairs).zip(fitted.probabilities).map(class).collect();
+        let sampled: f64 = sample.patterns.iter().map(|(_, pairs)| pairs).sum();
+        sharpen(&mut classes, &self.identifiers(chance), &sample, self.candidates as f64 / sampled.max(1.0));
         Model {
             version: MODEL_VERSION,
             records: self.records as u64,
             fields: self.fields.clone(),
             bundles: self.bundles.clone(),
-            classes: names.into_iter().zip(pairs).zip(fitted.probabilities).map(class).collect(),
+            classes,
             keys: keys.clone(),
             refinement: None,
         }
