@@ -173,7 +173,8 @@ pub(crate) fn prepare_as(
 }
 
 /// The column each field of a model takes: the one of its name, unless it was
-/// clearly taken for something else, then one of its role.
+/// clearly taken for something else, then one of its role; words are told
+/// apart by the name of their column alone.
 fn places(model: &[FieldModel], found: &[Recognised]) -> Vec<Option<usize>> {
     let mut places = vec![None; model.len()];
     let ignored = |role| matches!(role, Role::Ignored(why) if why != Ignored::Answer);
@@ -182,7 +183,7 @@ fn places(model: &[FieldModel], found: &[Recognised]) -> Vec<Option<usize>> {
             let fits = |column: &Recognised| match pass {
                 0 => field.name == column.column && field.role == column.role,
                 1 => field.name == column.column && ignored(column.role),
-                _ => field.role == column.role,
+                _ => field.role == column.role && field.role != Role::Text,
             };
             let free = |index: &usize| !places.contains(&Some(*index)) && fits(&found[*index]);
             places[place] = places[place].or_else(|| (0..found.len()).find(free));

@@ -32,6 +32,7 @@ mod labels;
 mod model;
 mod nickname;
 mod normalise;
+mod people;
 mod role;
 mod signature;
 mod table;
