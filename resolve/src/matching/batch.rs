@@ -10,7 +10,7 @@ use super::model::{FieldModel, Model, Score, Scorer};
 use super::role::{Recognised, Role, recognise};
 use super::threads::map_parts;
 use super::train::{set_bands, train};
-use super::{Error, Result, Table, block, table::MISSING};
+use super::{Error, Measure, Result, Table, block, table::MISSING};
 
 /// How to run; the default needs no set-up.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,9 @@ pub struct Options {
     pub model: Option<Model>,
     /// What columns are, by name, where that is known.
     pub roles: Vec<Recognised>,
+    /// How columns are compared, by name, where it is not as usual for what they
+    /// are; a model given has its own.
+    pub comparisons: Vec<(String, Measure)>,
     /// Judged pairs that refine the model, given or trained; none by default.
     pub labels: Vec<Label>,
 }
@@ -76,7 +79,7 @@ pub fn run(mut table: Table, options: &Options) -> Result<Outcome> {
     }
     let mut prepared = match &options.model {
         Some(model) => prepare_as(&model.fields, table.columns, &mut found, order.len()),
-        None => prepare(table.columns, &mut found),
+        None => compared_as(prepare(table.columns, &mut found), &options.comparisons),
     };
     if prepared.is_empty() || !tells_a_person(&prepared) {
         return Err(Error::NothingToCompare { columns });
@@ -92,6 +95,15 @@ pub fn run(mut table: Table, options: &Options) -> Result<Outcome> {
     let (model, pairs) = run.score(frozen)?;
     let (clusters, probabilities) = run.cluster(&model, &pairs);
     Ok(Outcome::new(&order, found, generic_values, model, &clusters, &probabilities, &pairs))
+}
+
+/// Compares the fields that are asked for as is asked.
+fn compared_as(fields: Vec<Field>, comparisons: &[(String, Measure)]) -> Vec<Field> {
+    let compared = |field: Field| match comparisons.iter().find(|(name, _)| *name == field.name) {
+        Some(&(_, measure)) => field.measured_by(measure),
+        None => field,
+    };
+    fields.into_iter().map(compared).collect()
 }
 
 /// Some column must tell people apart; words such as an occupation do not.

@@ -3,6 +3,7 @@
 //! Level 0 is *different*; the higher, the more alike. What an exact match is
 //! worth depends on how common the value is, so exact levels come in bands.
 
+use super::levels::Levels;
 use super::nickname;
 use rapidfuzz::distance::jaro_winkler;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,8 @@ pub enum Measure {
     Postcode,
     /// Different, exact.
     Exact,
+    /// As these tests say.
+    Levels(Levels),
 }
 
 /// The level of swapped given and family names.
@@ -52,6 +55,7 @@ impl Measure {
             Self::Digits | Self::Street | Self::Postcode => 3,
             Self::Words => 2,
             Self::Exact => 1,
+            Self::Levels(levels) => levels.top(),
         }
     }
 
@@ -72,6 +76,9 @@ impl Measure {
 
     /// The level of two values that are not equal; symmetric.
     pub(crate) fn level(self, one: &Value, other: &Value) -> u8 {
+        if let Self::Levels(levels) = self {
+            return levels.level(one.text(), other.text());
+        }
         let (a, b) = (one.folded(), other.folded());
         let marked = !(one.is_folded() && other.is_folded());
         if marked && a == b && self != Self::Exact {
@@ -87,7 +94,7 @@ impl Measure {
             Self::Street => street(a, b),
             Self::Words => u8::from(alike(a, b)),
             Self::Postcode => postcode(a, b),
-            Self::Exact => 0,
+            Self::Exact | Self::Levels(_) => 0,
         }
     }
 

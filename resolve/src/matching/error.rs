@@ -42,6 +42,22 @@ pub enum Error {
         /// Which part of it.
         part: &'static str,
     },
+    /// It is no settings file of Splink: give the file that it saved.
+    #[error("splink settings cannot be read: {part}")]
+    SplinkUnreadable {
+        /// What is wrong with it.
+        part: String,
+    },
+    /// A level of a Splink comparison has no equal here: take it out or replace it.
+    #[error("splink comparison {comparison} is refused, {reason}: {sql}")]
+    SplinkRefused {
+        /// Output column of the comparison.
+        comparison: String,
+        /// The condition as it is written.
+        sql: String,
+        /// Why it is refused.
+        reason: String,
+    },
     /// More records than one run holds: split the file.
     #[error("{records} records, one run holds {limit}")]
     TooManyRecords {

@@ -167,7 +167,7 @@ pub(crate) fn prepare_as(
     let field = |(field, place): (&FieldModel, Option<usize>)| {
         let column = place.and_then(|index| columns[index].take());
         let absent = || Column { name: field.name.clone(), values: Vec::new(), codes: vec![MISSING; rows] };
-        Field::read(column.unwrap_or_else(absent), field.role, field.day_order)
+        Field::read(column.unwrap_or_else(absent), field.role, field.day_order).measured_by(field.measure)
     };
     model.iter().zip(places).map(field).collect()
 }
@@ -198,6 +198,15 @@ impl Field {
         let measure = measure_of(role).unwrap_or(Measure::Exact);
         let (values, bands, sets, codes) = Default::default();
         Self { name, role, measure, values, bands, sets, codes, day_order, house_number: None }
+    }
+
+    /// Compares values in another way than is usual for the role.
+    pub(crate) fn measured_by(mut self, measure: Measure) -> Self {
+        if self.measure != measure {
+            self.measure = measure;
+            self.bands = vec![measure.bands() - 1; self.values.len()];
+        }
+        self
     }
 
     /// Reads a column; how it writes dates shows in it unless that is known.
@@ -335,7 +344,9 @@ impl Fields {
             let mut places = (0..width).filter(|&index| fields[index].role == role);
             places.next().filter(|_| places.next().is_none())
         };
-        let swappable = only(Role::GivenName).zip(only(Role::FamilyName));
+        let swappable = only(Role::GivenName).zip(only(Role::FamilyName)).filter(|&(given, family)| {
+            (fields[given].measure, fields[family].measure) == (Measure::Given, Measure::Family)
+        });
         Self { all: fields, records, codes, signatures, swappable }
     }
 

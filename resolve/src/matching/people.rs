@@ -25,10 +25,12 @@ impl Model {
 
     /// Whether `live` records are so many more or fewer than the model was
     /// trained on that its weights are off: fewer than a quarter, or more than
-    /// four times.
+    /// four times. A model that does not tell its size warns of none.
     #[must_use]
     pub fn size_warning(&self, live: u64) -> bool {
-        live.saturating_mul(SIZES_SERVED) < self.records || live > self.records.saturating_mul(SIZES_SERVED)
+        let (few, many) =
+            (live.saturating_mul(SIZES_SERVED) < self.records, live > self.records.saturating_mul(SIZES_SERVED));
+        self.records > 0 && (few || many)
     }
 }
 

@@ -386,7 +386,8 @@ fn no_value_twice(column: &Column) -> bool {
     column.values.len() == column.codes.iter().filter(|&&code| code != MISSING).count()
 }
 
-fn by_name(name: &str) -> Option<Role> {
+/// The role that a column's name tells.
+pub(crate) fn by_name(name: &str) -> Option<Role> {
     let name: String = normalise::plain(name).chars().filter(|character| character.is_alphanumeric()).collect();
     let bare = name.trim_end_matches(|character: char| character.is_ascii_digit());
     let in_list = |wanted: &str| NAMES.iter().find(|(_, names)| names.contains(&wanted)).map(|(role, _)| *role);

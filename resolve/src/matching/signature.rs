@@ -28,7 +28,7 @@ impl Signature {
             Measure::Words => letters(text, text.len()).map(|letters| letters | first(text) << FIRST),
             Measure::Postcode => code(text),
             Measure::Exact => Some(1),
-            Measure::FullName => None,
+            Measure::FullName | Measure::Levels(_) => None,
         };
         Self(found.unwrap_or_default())
     }
@@ -48,7 +48,7 @@ impl Signature {
             Measure::Words => self.no_words(other).then_some(0),
             Measure::Postcode => Some(self.postcode(other)),
             Measure::Exact => Some(0),
-            Measure::FullName => None,
+            Measure::FullName | Measure::Levels(_) => None,
         }
     }
 
