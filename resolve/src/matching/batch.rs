@@ -8,7 +8,7 @@ use super::keys::Keys;
 use super::labels::{self, Label};
 use super::model::{FieldModel, Model, Score, Scorer};
 use super::role::{Recognised, Role, recognise};
-use super::threads::map_parts;
+use super::threads::{joined, map_parts};
 use super::train::{set_bands, train};
 use super::{Error, Measure, Result, Table, block, table::MISSING};
 
@@ -112,6 +112,9 @@ fn tells_a_person(fields: &[Field]) -> bool {
     fields.iter().any(|field| !weak(field.role) && field.codes.iter().any(|&code| code != MISSING))
 }
 
+/// Pairs whose values are fetched together: few enough to stay at hand.
+const FETCHED: usize = 32;
+
 /// Two rows and what they are worth.
 type Scored = (u32, u32, Score);
 
@@ -152,10 +155,15 @@ impl Run<'_> {
         model.check()?;
         let scored = map_parts(self.options.threads, &candidates, |pairs| {
             let (mut comparer, mut scorer) = (Comparer::new(&self.fields), Scorer::new(&model));
-            let mut score = |&(one, other): &(u32, u32)| (one, other, scorer.score(comparer.pattern(one, other)));
-            pairs.iter().map(&mut score).collect::<Vec<_>>()
+            let mut weighed = Vec::with_capacity(pairs.len());
+            for pairs in pairs.chunks(FETCHED) {
+                comparer.fetch(pairs);
+                let score = |&(one, other): &(u32, u32)| (one, other, scorer.score(comparer.pattern(one, other)));
+                weighed.extend(pairs.iter().map(score));
+            }
+            weighed
         });
-        Ok((model, scored.concat()))
+        Ok((model, joined(scored)))
     }
 
     /// Returns each row's cluster, named by its least row, and its probability.

@@ -4,8 +4,9 @@
 //! function of the set of records; the order they come in never matters.
 
 use super::hash;
-use super::keys::{Key, Keys, Kind};
-use super::threads::map_parts;
+use super::keys::{Key, Keys, Kind, Lookup};
+use super::open::Open;
+use super::threads::{joined, map_parts};
 
 /// Most records that may carry an open key.
 const OPEN_MAX: usize = 40;
@@ -16,7 +17,7 @@ const PARTNERS: usize = 16;
 pub(crate) const ROW_BITS: u32 = 26;
 
 /// Keys that propose pairs: of one base key, or of two together.
-const RULES: &[(Kind, Option<Kind>)] = {
+pub(crate) const RULES: &[(Kind, Option<Kind>)] = {
     use Kind::{
         Canon, City, Date, Email, FamilyPrefix, GivenPrefix, Id, Local, MonthDay, Outward, Phone, Postcode, Street,
         Token, Word, Year,
@@ -74,21 +75,37 @@ const RULES: &[(Kind, Option<Kind>)] = {
     ]
 };
 
-/// Finds the candidate pairs of records in the order of `records`, their hashes.
+/// Finds the candidate pairs of records, whose hashes `records` are: a pair is
+/// one if either record is among the other's best partners.
 pub(crate) fn candidates(keys: &Keys, records: &[u64], threads: usize) -> Vec<(u32, u32)> {
-    let mut best = Best::new(keys, records);
-    for rules in RULES.chunks(threads.max(1)) {
-        let entries =
-            map_parts(threads, rules, |rules| rules.iter().map(|rule| entries(keys, *rule)).collect::<Vec<_>>());
-        for entries in entries.iter().flatten() {
-            best.take_rule(entries);
+    let open = Open::new(keys, OPEN_MAX, threads);
+    let rows: Vec<u32> = (0..records.len() as u32).collect();
+    let found = map_parts(threads, &rows, |rows| {
+        let mut ranking = Ranking::new(keys, records);
+        let (mut partners, mut pairs) = (Vec::new(), Vec::with_capacity(rows.len() * PARTNERS));
+        for &row in rows {
+            open.partners(row, &mut partners);
+            ranking.keep_best(row, &mut partners);
+            pairs.extend(partners.iter().map(|&partner| (row.min(partner), row.max(partner))));
         }
-    }
-    best.pairs()
+        pairs.sort_unstable_by_key(|&pair| packed(pair));
+        pairs
+    });
+    drop(open);
+    let mut pairs = joined(found);
+    // Merges the sorted parts.
+    pairs.sort_by_key(|&pair| packed(pair));
+    pairs.dedup();
+    pairs
+}
+
+/// A pair as one number, which compares as the pair does.
+fn packed(pair: (u32, u32)) -> u64 {
+    u64::from(pair.0) << 32 | u64::from(pair.1)
 }
 
 /// Hash of the key above, row below, sorted.
-fn entries(keys: &Keys, rule: (Kind, Option<Kind>)) -> Vec<u64> {
+pub(crate) fn entries(keys: &Keys, rule: (Kind, Option<Kind>)) -> Vec<u64> {
     let mut entries = Vec::new();
     for row in 0..keys.rows() {
         let mut add = |hash: u64| entries.push(((hash >> ROW_BITS) << ROW_BITS) | row as u64);
@@ -116,79 +133,67 @@ fn of_kind(keys: &[Key], kind: Kind) -> &[Key] {
     &keys[start..start + length]
 }
 
-/// The best partners of each record found so far.
-struct Best<'a> {
-    keys: &'a Keys,
-    records: &'a [u64],
-    partners: Vec<[(u32, u16); PARTNERS]>,
-    lengths: Vec<u8>,
+/// Whether two entries are of one key.
+pub(crate) fn same_key(one: u64, other: u64) -> bool {
+    one >> ROW_BITS == other >> ROW_BITS
 }
 
-impl<'a> Best<'a> {
+/// The row of an entry.
+pub(crate) fn row(entry: u64) -> u32 {
+    (entry & ((1 << ROW_BITS) - 1)) as u32
+}
+
+/// Ranks the partners of records by the keys they share.
+struct Ranking<'a> {
+    keys: &'a Keys,
+    records: &'a [u64],
+    lookup: Lookup,
+    weights: Vec<u16>,
+    ranked: Vec<u16>,
+    /// Partners that weigh as much as the last one kept, by the hash of the pair.
+    tied: Vec<(u64, u32)>,
+}
+
+impl<'a> Ranking<'a> {
     fn new(keys: &'a Keys, records: &'a [u64]) -> Self {
-        let rows = records.len();
-        Self { keys, records, partners: vec![[(0, 0); PARTNERS]; rows], lengths: vec![0; rows] }
+        let (weights, ranked, tied) = Default::default();
+        Self { keys, records, lookup: Lookup::new(), weights, ranked, tied }
     }
 
-    fn take_rule(&mut self, entries: &[u64]) {
-        let mask = (1 << ROW_BITS) - 1;
-        for group in entries.chunk_by(|one, other| one >> ROW_BITS == other >> ROW_BITS) {
-            if !(2..=OPEN_MAX).contains(&group.len()) {
-                continue;
-            }
-            for (index, one) in group.iter().enumerate() {
-                for other in &group[index + 1..] {
-                    self.propose((one & mask) as u32, (other & mask) as u32);
-                }
-            }
-        }
-    }
-
-    fn propose(&mut self, one: u32, other: u32) {
-        if one == other || (self.holds(one, other) && self.holds(other, one)) {
+    /// Leaves the best partners of `row`, in no order: those of the greatest
+    /// weights, and of equal ones those of the least hashes.
+    fn keep_best(&mut self, row: u32, partners: &mut Vec<u32>) {
+        if partners.len() <= PARTNERS {
             return;
         }
-        let score = self.keys.shared(one as usize, other as usize);
-        self.offer(one, other, score);
-        self.offer(other, one, score);
-    }
-
-    fn holds(&self, row: u32, partner: u32) -> bool {
-        let length = self.lengths[row as usize] as usize;
-        self.partners[row as usize][..length].iter().any(|(known, _)| *known == partner)
-    }
-
-    /// Puts `partner` in its place among the best of `row`, best first.
-    fn offer(&mut self, row: u32, partner: u32, score: u16) {
-        let length = self.lengths[row as usize] as usize;
-        let full = length == PARTNERS;
-        let last = self.partners[row as usize][PARTNERS - 1];
-        if (full && !self.better(row, (partner, score), last)) || self.holds(row, partner) {
-            return;
+        self.weigh(row, partners);
+        self.ranked.clone_from(&self.weights);
+        let (_, &mut least, _) = self.ranked.select_nth_unstable_by(PARTNERS - 1, |one, other| other.cmp(one));
+        self.tied.clear();
+        let mut kept = 0;
+        for index in 0..partners.len() {
+            let (partner, weight) = (partners[index], self.weights[index]);
+            if weight > least {
+                partners[kept] = partner;
+                kept += 1;
+            } else if weight == least {
+                let hash = hash::pair(self.records[row as usize], self.records[partner as usize]);
+                self.tied.push((hash, partner));
+            }
         }
-        let mut place = if full { PARTNERS - 1 } else { length };
-        while place > 0 && self.better(row, (partner, score), self.partners[row as usize][place - 1]) {
-            self.partners[row as usize][place] = self.partners[row as usize][place - 1];
-            place -= 1;
-        }
-        self.partners[row as usize][place] = (partner, score);
-        self.lengths[row as usize] = (length + 1).min(PARTNERS) as u8;
+        partners.truncate(kept);
+        self.tied.sort_unstable();
+        partners.extend(self.tied.iter().take(PARTNERS - kept).map(|&(_, partner)| partner));
     }
 
-    fn better(&self, row: u32, one: (u32, u16), other: (u32, u16)) -> bool {
-        let tie = |partner: u32| hash::pair(self.records[row as usize], self.records[partner as usize]);
-        one.1 > other.1 || (one.1 == other.1 && tie(one.0) < tie(other.0))
-    }
-
-    /// A pair is a candidate if either record is among the other's best.
-    fn pairs(self) -> Vec<(u32, u32)> {
-        let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(self.records.len() * 8);
-        for (row, (partners, &length)) in self.partners.iter().zip(&self.lengths).enumerate() {
-            let row = row as u32;
-            pairs.extend(partners[..length as usize].iter().map(|&(partner, _)| (row.min(partner), row.max(partner))));
-        }
-        pairs.sort_unstable();
-        pairs.dedup();
-        pairs
+    /// Weighs the keys that each partner shares with `row`.
+    fn weigh(&mut self, row: u32, partners: &[u32]) {
+        self.keys.fetch(partners);
+        let own = self.keys.of(row as usize);
+        self.lookup.put(own);
+        self.weights.clear();
+        let weight = |&partner: &u32| self.lookup.shared(self.keys.of(partner as usize));
+        self.weights.extend(partners.iter().map(weight));
+        self.lookup.clear(own);
     }
 }

@@ -8,6 +8,7 @@ use super::normalise::{self, DayOrder};
 use super::role::{Ignored, Recognised, Role};
 use super::signature::Signature;
 use super::table::{Column, MISSING};
+use std::hint::black_box;
 
 /// Fields a pattern has room for.
 pub(crate) const FIELDS_MAX: usize = 16;
@@ -371,6 +372,16 @@ impl<'a> Comparer<'a> {
         let cached = |field: &Field| if field.measure == Measure::Exact { 0 } else { CACHE };
         let slots = fields.all.iter().map(|field| vec![(MISSING, MISSING, 0); cached(field)]).collect();
         Self { fields, caches: slots }
+    }
+
+    /// Reads what belongs to the second record of many pairs: loads that do not
+    /// wait for each other, so that comparing finds all at hand.
+    pub(crate) fn fetch(&self, pairs: &[(u32, u32)]) {
+        black_box(pairs.iter().fold((0, 0), |sum, &(_, other)| {
+            let (codes, signatures) = self.fields.row(other);
+            let ends = [signatures.first(), signatures.last()].map(|end| end.map_or(0, |end| end.bits()));
+            (sum.0 ^ codes.first().unwrap_or(&0), sum.1 ^ ends[0] ^ ends[1])
+        }));
     }
 
     /// Returns the levels of two records.

@@ -6,6 +6,7 @@ use super::hash::{FastMap, text};
 use super::role::Role;
 use super::{nickname, normalise};
 use serde::{Deserialize, Serialize};
+use std::hint::black_box;
 
 /// What a key is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,6 +113,17 @@ impl Keys {
         &self.keys[self.starts[row] as usize..self.starts[row + 1] as usize]
     }
 
+    /// Reads where the keys of many rows are, then their first lines: loads
+    /// that do not wait for each other, so that later ones find all at hand.
+    pub(crate) fn fetch(&self, rows: &[u32]) {
+        black_box(rows.iter().fold(0, |sum, &row| sum ^ self.starts[row as usize]));
+        let ends = |row: usize| {
+            let keys = self.of(row);
+            keys.first().map_or(0, |key| key.0) ^ keys.last().map_or(0, |key| key.0)
+        };
+        black_box(rows.iter().fold(0, |sum, &row| sum ^ ends(row as usize)));
+    }
+
     pub(crate) fn rows(&self) -> usize {
         self.starts.len() - 1
     }
@@ -155,6 +167,54 @@ impl Keys {
             sum += if key_a == key_b { key_a.weight() } else { 0 };
             a = &a[usize::from(key_a <= key_b)..];
             b = &b[usize::from(key_b <= key_a)..];
+        }
+        sum.min(u32::from(u16::MAX)) as u16
+    }
+}
+
+/// The keys of one record, laid out to be found among those of many others: a
+/// look-up a key, where two sorted lists would take turns that no processor
+/// foresees.
+pub(crate) struct Lookup {
+    slots: [Key; SLOTS],
+    /// Keys whose slot another took.
+    others: Vec<Key>,
+}
+
+/// Slots of a look-up: few enough to stay at hand, many for one record's keys.
+const SLOTS: usize = 512;
+
+impl Lookup {
+    pub(crate) fn new() -> Self {
+        Self { slots: [Key(0); SLOTS], others: Vec::new() }
+    }
+
+    fn slot(key: Key) -> usize {
+        (key.0 >> WEIGHT_BITS) as usize % SLOTS
+    }
+
+    /// Lays out these keys.
+    pub(crate) fn put(&mut self, keys: &[Key]) {
+        for &key in keys {
+            let slot = &mut self.slots[Self::slot(key)];
+            if slot.0 == 0 { *slot = key } else { self.others.push(key) }
+        }
+    }
+
+    /// Takes them away again.
+    pub(crate) fn clear(&mut self, keys: &[Key]) {
+        for &key in keys {
+            self.slots[Self::slot(key)] = Key(0);
+        }
+        self.others.clear();
+    }
+
+    /// As [`Keys::shared`], with the record whose keys are laid out.
+    pub(crate) fn shared(&self, keys: &[Key]) -> u16 {
+        let found = |key: &Key| if self.slots[Self::slot(*key)] == *key { key.weight() } else { 0 };
+        let mut sum: u32 = keys.iter().map(found).sum();
+        if !self.others.is_empty() {
+            sum += keys.iter().filter(|key| self.others.contains(key)).map(|key| key.weight()).sum::<u32>();
         }
         sum.min(u32::from(u16::MAX)) as u16
     }
@@ -245,5 +305,26 @@ mod tests {
         keys.weigh(&weights);
         assert!(keys.shared(0, 1) > keys.shared(0, 2));
         assert_eq!(keys.shared(0, 5), keys.shared(6, 7));
+    }
+
+    #[test]
+    fn a_look_up_finds_what_two_sorted_lists_share() {
+        let record = |from: u64| -> Vec<Key> {
+            let mut keys: Vec<Key> =
+                (from..from + 60).map(|key| Key::new(Kind::Word, super::super::hash::mix(key))).collect();
+            keys.sort_unstable();
+            keys
+        };
+        let records = [record(0), record(40), record(100)];
+        let mut keys = Keys { keys: records.concat(), starts: vec![0, 60, 120, 180] };
+        keys.weigh(&KeyWeights { light: vec![5; KINDS], heavy: Vec::new() });
+        let mut lookup = Lookup::new();
+        for one in 0..3 {
+            lookup.put(keys.of(one));
+            for other in 0..3 {
+                assert_eq!(lookup.shared(keys.of(other)), keys.shared(one, other), "{one} {other}");
+            }
+            lookup.clear(keys.of(one));
+        }
     }
 }

@@ -33,6 +33,7 @@ mod levels;
 mod model;
 mod nickname;
 mod normalise;
+mod open;
 mod people;
 mod role;
 mod signature;

@@ -33,6 +33,10 @@ impl Signature {
         Self(found.unwrap_or_default())
     }
 
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
     /// The level of two values that are not equal, if it shows.
     pub(crate) fn level(self, other: Self, measure: Measure) -> Option<u8> {
         if self.0 == 0 || other.0 == 0 {

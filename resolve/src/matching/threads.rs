@@ -16,6 +16,17 @@ pub(crate) fn map_parts<T: Sync, R: Send>(threads: usize, items: &[T], work: imp
     })
 }
 
+/// Puts parts together, in the memory of the first and freeing the others as
+/// they are read.
+pub(crate) fn joined<T>(parts: Vec<Vec<T>>) -> Vec<T> {
+    let length: usize = parts.iter().map(Vec::len).sum();
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().unwrap_or_default();
+    all.reserve_exact(length - all.len());
+    parts.for_each(|mut part| all.append(&mut part));
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,89 @@
+//! Open keys, and who shares one with whom.
+
+use super::block::{RULES, entries};
+use super::keys::Keys;
+use super::threads::map_parts;
+use std::hint::black_box;
+
+/// Marks the last of the rows that share a key.
+const LAST: u32 = 1 << 31;
+
+/// Who carries which of the open keys.
+pub(crate) struct Open {
+    /// The rows of one key after those of another.
+    members: Vec<u32>,
+    /// Where the keys of each row start in `places`.
+    starts: Vec<u32>,
+    /// For each key of a row, its place in `members`.
+    places: Vec<u32>,
+}
+
+impl Open {
+    /// Finds the keys that at least two and at most `most` records carry.
+    pub(crate) fn new(keys: &Keys, most: usize, threads: usize) -> Self {
+        let mut members: Vec<u32> = Vec::new();
+        for rules in RULES.chunks(threads.max(1)) {
+            let open = map_parts(threads, rules, |rules| {
+                rules.iter().flat_map(|rule| grouped(&entries(keys, *rule), most)).collect::<Vec<_>>()
+            });
+            for open in &open {
+                members.extend_from_slice(open);
+            }
+        }
+        let mut starts = vec![0u32; keys.rows() + 1];
+        for member in &members {
+            starts[(member & !LAST) as usize] += 1;
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut places = vec![0; members.len()];
+        let mut place = 0;
+        for (index, member) in members.iter().enumerate() {
+            let start = &mut starts[(member & !LAST) as usize];
+            *start -= 1;
+            places[*start as usize] = place;
+            if member & LAST != 0 {
+                place = index as u32 + 1;
+            }
+        }
+        Self { members, starts, places }
+    }
+
+    /// Puts into `partners` the rows that share an open key with `row`, sorted.
+    pub(crate) fn partners(&self, row: u32, partners: &mut Vec<u32>) {
+        partners.clear();
+        let places = &self.places[self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize];
+        // Loads that do not wait for each other, before those that are used.
+        black_box(places.iter().fold(0, |sum, &place| sum ^ self.members[place as usize]));
+        for &place in places {
+            for member in &self.members[place as usize..] {
+                if member & !LAST != row {
+                    partners.push(member & !LAST);
+                }
+                if member & LAST != 0 {
+                    break;
+                }
+            }
+        }
+        partners.sort_unstable();
+        partners.dedup();
+    }
+}
+
+/// The rows of sorted entries that share an open key, the last of each marked.
+fn grouped(entries: &[u64], most: usize) -> Vec<u32> {
+    let row = |entry: &u64| super::block::row(*entry);
+    let mut members = Vec::new();
+    for group in entries.chunk_by(|one, other| super::block::same_key(*one, *other)) {
+        if (2..=most).contains(&group.len()) {
+            members.extend(group.iter().map(row));
+            if let Some(last) = members.last_mut() {
+                *last |= LAST;
+            }
+        }
+    }
+    members
+}
