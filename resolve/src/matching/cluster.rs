@@ -22,6 +22,12 @@ impl Cut {
     pub fn new(probability: f64) -> Self {
         Self((probability.clamp(0.0, 1.0) * 65535.0).round() as u16)
     }
+
+    /// The probability, 0..=1.
+    #[must_use]
+    pub fn probability(self) -> f64 {
+        f64::from(self.0) / 65535.0
+    }
 }
 
 impl Default for Cut {

@@ -69,6 +69,11 @@ impl Levels {
         Some(Self(kept))
     }
 
+    /// The test that pairs of a level pass; none for *different*.
+    pub(crate) fn test(self, level: u8) -> Option<Test> {
+        self.0.get(usize::from(self.top().checked_sub(level)?)).copied()
+    }
+
     /// The level of equal values; *different* is 0.
     pub(crate) fn top(self) -> u8 {
         self.0.len() as u8

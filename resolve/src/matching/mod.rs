@@ -23,6 +23,7 @@ mod compare;
 mod edits;
 mod em;
 mod error;
+pub mod explain;
 mod field;
 mod generic;
 mod hash;
