@@ -51,6 +51,6 @@ pub use hash::record_hash;
 pub use labels::{Label, Refinement, RefinementKind, choose};
 pub use levels::{Levels, Part, Test};
 pub use model::{Class, FieldModel, MODEL_VERSION, Model, Score};
-pub use role::{Ignored, Recognised, Role};
+pub use role::{Ignored, Recognised, Role, recognise};
 pub use splink::SplinkSettings;
 pub use table::{Column, ColumnBuilder, MISSING, Table};

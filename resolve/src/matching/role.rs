@@ -1,7 +1,11 @@
 //! What each column is taken for, by its name and by what is in it.
 
+mod content;
+mod names;
+
 use super::table::{Column, MISSING};
-use super::{nickname, normalise};
+use content::{agrees, by_content, is_one_word};
+pub(crate) use names::by_name;
 use serde::{Deserialize, Serialize};
 
 /// What a column tells of a person.
@@ -75,303 +79,50 @@ pub struct Recognised {
     pub role: Role,
 }
 
-/// Names of columns, letters and digits only; the first list that holds one decides.
-const NAMES: &[(Role, &[&str])] = &[
-    (
-        Role::Ignored(Ignored::Answer),
-        &[
-            "cluster",
-            "clusterid",
-            "truecluster",
-            "entity",
-            "entityid",
-            "trueid",
-            "truth",
-            "groundtruth",
-            "goldenid",
-            "label",
-            "match",
-            "matchid",
-            "ismatch",
-            "household",
-            "householdid",
-            "personid",
-            "simulantid",
-            "group",
-            "groupid",
-            "duplicateof",
-            "dupof",
-            "duplicategroup",
-        ],
-    ),
-    (
-        Role::Ignored(Ignored::AboutTheRecord),
-        &[
-            "source",
-            "sourcesystem",
-            "system",
-            "ts",
-            "timestamp",
-            "time",
-            "created",
-            "createdat",
-            "createddate",
-            "updated",
-            "updatedat",
-            "updateddate",
-            "modified",
-            "modifiedat",
-            "lastseen",
-            "firstseen",
-            "lastlogin",
-            "eventtime",
-            "receivedat",
-            "index",
-            "rownumber",
-            "row",
-            "version",
-            "importedat",
-            "loadedat",
-            "country",
-            "countrycode",
-            "language",
-            "locale",
-        ],
-    ),
-    (
-        Role::GivenName,
-        &[
-            "givenname",
-            "givennames",
-            "firstname",
-            "forename",
-            "forenames",
-            "fname",
-            "first",
-            "given",
-            "vorname",
-            "prenom",
-            "nombre",
-            "nombres",
-            "voornaam",
-            "nome",
-            "christianname",
-        ],
-    ),
-    (
-        Role::FamilyName,
-        &[
-            "familyname",
-            "surname",
-            "lastname",
-            "lname",
-            "last",
-            "family",
-            "nachname",
-            "nomdefamille",
-            "apellido",
-            "apellidos",
-            "achternaam",
-            "cognome",
-            "sname",
-            "secondname",
-            "familienname",
-        ],
-    ),
-    (
-        Role::FullName,
-        &[
-            "name",
-            "fullname",
-            "personname",
-            "customername",
-            "displayname",
-            "contactname",
-            "firstandsurname",
-            "wholename",
-        ],
-    ),
-    (
-        Role::BirthDate,
-        &[
-            "dob",
-            "dateofbirth",
-            "birthdate",
-            "birthday",
-            "birthdt",
-            "borndate",
-            "dateborn",
-            "born",
-            "geburtsdatum",
-            "datenaissance",
-            "datedenaissance",
-            "fechanacimiento",
-            "fechadenacimiento",
-            "bday",
-        ],
-    ),
-    (Role::Email, &["email", "mail", "emailaddress", "mailaddress", "emailaddr", "correo", "primaryemail", "emailid"]),
-    (
-        Role::Phone,
-        &[
-            "phone",
-            "phonenumber",
-            "telephone",
-            "tel",
-            "telephonenumber",
-            "mobile",
-            "mobilephone",
-            "mobilenumber",
-            "cell",
-            "cellphone",
-            "homephone",
-            "workphone",
-            "telefon",
-            "telefono",
-            "msisdn",
-            "phoneno",
-            "contactnumber",
-            "primaryphone",
-        ],
-    ),
-    (
-        Role::HouseNumber,
-        &["streetnumber", "housenumber", "houseno", "streetno", "number", "hausnummer", "buildingnumber"],
-    ),
-    (
-        Role::Street,
-        &[
-            "street",
-            "address",
-            "address1",
-            "addressline1",
-            "addr",
-            "addr1",
-            "streetaddress",
-            "streetname",
-            "line1",
-            "strasse",
-            "rue",
-            "calle",
-            "addressline",
-            "postaladdress",
-            "homeaddress",
-            "mailingaddress",
-        ],
-    ),
-    (Role::SecondLine, &["address2", "addressline2", "addr2", "line2", "streetaddress2", "locality"]),
-    (
-        Role::City,
-        &[
-            "city",
-            "town",
-            "suburb",
-            "place",
-            "birthplace",
-            "placeofbirth",
-            "ort",
-            "stadt",
-            "ville",
-            "ciudad",
-            "cityname",
-            "posttown",
-            "municipality",
-            "village",
-            "hometown",
-        ],
-    ),
-    (
-        Role::Postcode,
-        &[
-            "postcode",
-            "postalcode",
-            "zip",
-            "zipcode",
-            "plz",
-            "codepostal",
-            "postcodefake",
-            "postleitzahl",
-            "zip5",
-            "pincode",
-        ],
-    ),
-    (Role::Region, &["state", "province", "region", "county", "statecode", "bundesland", "stateprovince"]),
-    (
-        Role::NationalId,
-        &[
-            "ssn",
-            "socsecid",
-            "socialsecuritynumber",
-            "socialsecurity",
-            "nationalid",
-            "nino",
-            "nhsnumber",
-            "taxid",
-            "tin",
-            "passport",
-            "passportnumber",
-            "nationalinsurancenumber",
-            "driverslicense",
-            "idcard",
-            "dni",
-            "nin",
-            "ssnid",
-        ],
-    ),
-    (Role::UserId, &["userid", "uid", "loginid", "username"]),
-    (
-        Role::Device,
-        &["anonymousid", "deviceid", "device", "cookieid", "visitorid", "anonid", "idfa", "gaid", "clientid"],
-    ),
-    (
-        Role::SourceId,
-        &[
-            "crmid",
-            "customerid",
-            "customernumber",
-            "memberid",
-            "loyaltyid",
-            "accountid",
-            "contactid",
-            "patientid",
-            "externalid",
-        ],
-    ),
-    (
-        Role::Text,
-        &[
-            "occupation",
-            "gender",
-            "sex",
-            "job",
-            "jobtitle",
-            "title",
-            "company",
-            "employer",
-            "organisation",
-            "organization",
-        ],
-    ),
-];
-
-/// Distinct texts of a column that are looked at.
-const SAMPLE: usize = 2000;
-
-/// Finds what each column is; `rows` in the order that does not depend on the file's.
-pub(crate) fn recognise(columns: &[Column]) -> Vec<Recognised> {
+/// Finds what each column is, by its name and by the first of its values; for
+/// an answer that does not depend on the order of rows give it columns whose
+/// rows are in an order of their own.
+#[must_use]
+pub fn recognise(columns: &[Column]) -> Vec<Recognised> {
     let mut found: Vec<Recognised> =
         columns.iter().map(|column| Recognised { column: column.name.clone(), role: role_of(column) }).collect();
-    let named_birth = columns
-        .iter()
-        .zip(&found)
-        .any(|(column, found)| found.role == Role::BirthDate && by_name(&column.name) == Some(Role::BirthDate));
-    for (column, found) in columns.iter().zip(&mut found) {
-        if named_birth && found.role == Role::BirthDate && by_name(&column.name) != Some(Role::BirthDate) {
-            found.role = Role::Ignored(Ignored::AboutTheRecord);
-        }
-    }
+    prefer_named_birth_dates(&mut found);
+    tell_family_names(columns, &mut found);
     found
 }
+
+/// A birth date known by name alone is believed beside one that is guessed.
+fn prefer_named_birth_dates(found: &mut [Recognised]) {
+    let named = |found: &Recognised| by_name(&found.column) == Some(Role::BirthDate);
+    let births = |found: &Recognised| found.role == Role::BirthDate;
+    if found.iter().any(|found| births(found) && named(found)) {
+        for guessed in found.iter_mut().filter(|found| births(found) && !named(found)) {
+            guessed.role = Role::Ignored(Ignored::AboutTheRecord);
+        }
+    }
+}
+
+/// Beside given names and no family names, `name` is the family name, or else
+/// the column of single words, called nothing known, that has the most.
+fn tell_family_names(columns: &[Column], found: &mut [Recognised]) {
+    let has = |found: &[Recognised], role: Role| found.iter().any(|found| found.role == role);
+    if !has(found, Role::GivenName) || has(found, Role::FamilyName) {
+        return;
+    }
+    let one_word = |place: &usize| is_one_word(&columns[*place]);
+    let whole = (0..found.len()).filter(|&place| found[place].role == Role::FullName).find(one_word);
+    let words = (0..found.len()).filter(|&place| {
+        let enough = columns[place].values.len() * FAMILY_SHARE >= columns[place].codes.len();
+        found[place].role == Role::Text && by_name(&found[place].column).is_none() && enough
+    });
+    let place = whole.or_else(|| words.filter(one_word).max_by_key(|&place| columns[place].values.len()));
+    if let Some(place) = place {
+        found[place].role = Role::FamilyName;
+    }
+}
+
+/// One over the share of rows that bring another family name, at the least.
+const FAMILY_SHARE: usize = 50;
 
 fn role_of(column: &Column) -> Role {
     if column.values.len() <= 1 {
@@ -384,111 +135,6 @@ fn role_of(column: &Column) -> Role {
 
 fn no_value_twice(column: &Column) -> bool {
     column.values.len() == column.codes.iter().filter(|&&code| code != MISSING).count()
-}
-
-/// The role that a column's name tells.
-pub(crate) fn by_name(name: &str) -> Option<Role> {
-    let name: String = normalise::plain(name).chars().filter(|character| character.is_alphanumeric()).collect();
-    let bare = name.trim_end_matches(|character: char| character.is_ascii_digit());
-    let in_list = |wanted: &str| NAMES.iter().find(|(_, names)| names.contains(&wanted)).map(|(role, _)| *role);
-    in_list(&name).or_else(|| in_list(bare)).or_else(|| by_ending(bare))
-}
-
-/// Prefixed names, such as `customer_first_name`.
-fn by_ending(name: &str) -> Option<Role> {
-    let telling = |known: &str| known.len() >= 5 && name.ends_with(known);
-    NAMES.iter().find(|(_, names)| names.iter().any(|known| telling(known))).map(|(role, _)| *role)
-}
-
-/// Share of the first distinct texts that pass a test.
-fn share(column: &Column, test: impl Fn(&str) -> bool) -> f64 {
-    let seen = column.values.len().min(SAMPLE);
-    column.values[..seen].iter().filter(|text| test(text)).count() as f64 / seen.max(1) as f64
-}
-
-fn is_date(text: &str) -> bool {
-    normalise::date(text, normalise::DayOrder::DayFirst).is_some_and(|date| {
-        (1000..=2100).contains(&date[..4].parse().unwrap_or(0)) && date[4..6] <= *"31" && date[6..] <= *"31"
-    })
-}
-
-fn letters(text: &str) -> bool {
-    let letters = text.chars().filter(|character| character.is_alphabetic()).count();
-    letters * 10 >= text.chars().filter(|character| !character.is_whitespace()).count() * 8
-}
-
-fn digits(text: &str) -> usize {
-    text.bytes().filter(u8::is_ascii_digit).count()
-}
-
-/// Whether what is in a column can be what its name says.
-fn agrees(role: Role, column: &Column) -> bool {
-    match role {
-        Role::Email => share(column, |text| text.contains('@')) >= 0.3,
-        Role::BirthDate => share(column, |text| normalise::date(text, normalise::DayOrder::DayFirst).is_some()) >= 0.5,
-        Role::Phone => share(column, |text| digits(text) >= 6) >= 0.3,
-        Role::GivenName | Role::FamilyName | Role::FullName | Role::City => {
-            share(column, |text| digits(text) * 2 < text.len()) >= 0.5
-        }
-        _ => true,
-    }
-}
-
-fn by_content(column: &Column) -> Role {
-    if share(column, |text| text.contains('@') && text.contains('.') && !text.contains(' ')) >= 0.7 {
-        return Role::Email;
-    }
-    if share(column, is_date) >= 0.7 {
-        return if spans_generations(column) { Role::BirthDate } else { Role::Ignored(Ignored::AboutTheRecord) };
-    }
-    let formatted = |text: &str| text.contains(['+', '(', '-']) && text.len() <= 20 && (7..=15).contains(&digits(text));
-    let phone_like = |text: &str| (7..=15).contains(&digits(text)) && !text.contains(char::is_alphabetic);
-    if share(column, phone_like) >= 0.8 && share(column, formatted) >= 0.2 {
-        return Role::Phone;
-    }
-    if share(column, is_british_postcode) >= 0.6 {
-        return Role::Postcode;
-    }
-    if share(column, is_street) >= 0.6 {
-        return Role::Street;
-    }
-    if share(column, letters) >= 0.7 { words(column) } else { Role::Ignored(Ignored::UnknownCode) }
-}
-
-fn is_british_postcode(text: &str) -> bool {
-    let Some((outward, inward)) = text.split_once(' ') else { return false };
-    let inward = inward.as_bytes();
-    (2..=4).contains(&outward.len())
-        && outward.starts_with(|first: char| first.is_ascii_alphabetic())
-        && matches!(inward, [digit, one, two] if digit.is_ascii_digit() && one.is_ascii_alphabetic() && two.is_ascii_alphabetic())
-}
-
-fn spans_generations(column: &Column) -> bool {
-    let seen = column.values.len().min(SAMPLE);
-    let mut years: Vec<u32> = column.values[..seen]
-        .iter()
-        .filter_map(|text| normalise::date(text, normalise::DayOrder::DayFirst)?[..4].parse().ok())
-        .collect();
-    years.sort_unstable();
-    let place = |share: usize| years.get(years.len() * share / 20).copied().unwrap_or(0);
-    place(19).saturating_sub(place(1)) >= 25
-}
-
-/// A column of words: names if many begin with a known given name.
-fn words(column: &Column) -> Role {
-    let one_word = share(column, |text| !text.trim().contains(' '));
-    let starts_given = share(column, |text| normalise::plain(text).split(' ').next().is_some_and(nickname::is_known));
-    match (starts_given >= 0.3, one_word >= 0.7) {
-        (true, true) => Role::GivenName,
-        (true, false) => Role::FullName,
-        (false, _) => Role::Text,
-    }
-}
-
-/// Words and a number.
-fn is_street(text: &str) -> bool {
-    let letters = text.chars().filter(|character| character.is_alphabetic()).count();
-    text.contains(' ') && digits(text) > 0 && letters >= 4
 }
 
 #[cfg(test)]
@@ -524,6 +170,63 @@ mod tests {
         check("x", &["12 oak street", "4 elm road"], Role::Street);
         check("x", &["1", "2", "2"], Role::Ignored(Ignored::UnknownCode));
         check("x", &["ab1 2cd", "ef33 4gh"], Role::Postcode);
+    }
+
+    #[test]
+    fn names_are_known_in_any_order_case_and_language() {
+        let words = ["green", "blue"];
+        for name in ["fname", "NAME_FIRST", "FirstNm", "Vorname", "prénom", "cust_given_name", "firstName1", "voornaam"]
+        {
+            check(name, &words, Role::GivenName);
+        }
+        for name in ["lastname", "NAME_LAST", "Nachname", "Surname*", "apellido paterno", "nom_de_famille", "LName"] {
+            check(name, &words, Role::FamilyName);
+        }
+        let dates = ["1990-01-02", "1950-03-04"];
+        for name in ["Geburtsdatum", "birth_dt", "DATE OF BIRTH", "fechaNacimiento", "dob_raw", "person.birthDate"] {
+            check(name, &dates, Role::BirthDate);
+        }
+        let phones = ["0151 1234567", "0151 7654321"];
+        for name in ["mobile", "Handynr", "Tel.", "PhoneHome", "telefono_1", "contact_no", "cell #"] {
+            check(name, &phones, Role::Phone);
+        }
+        check("mail", &["a@b.c", "d@e.f"], Role::Email);
+        check("adresse e-mail", &["a@b.c", "d@e.f"], Role::Email);
+        check("addr1", &["1 oak road", "2 elm road"], Role::Street);
+        check("Straße", &["oak road", "elm road"], Role::Street);
+        check("plz", &["10115", "20095", "10115"], Role::Postcode);
+        for name in ["ssn", "nin", "SSN_last", "codice_fiscale"] {
+            check(name, &["123", "456", "123"], Role::NationalId);
+        }
+        check("cust_no", &["17", "18", "17"], Role::SourceId);
+        check("created_at", &["2024-01-02", "2024-01-03"], Role::Ignored(Ignored::AboutTheRecord));
+        check("Wohnort", &["bonn", "köln"], Role::City);
+        check("true_person_id", &["1", "2", "1"], Role::Ignored(Ignored::Answer));
+    }
+
+    #[test]
+    fn columns_without_names_are_told_apart() {
+        let names = ["mary", "john", "susan", "david"];
+        let columns = [
+            Column::from_texts("c1", names),
+            Column::from_texts("c2", ["kowalski", "nguyen", "fitzgerald", "kowalski"]),
+            Column::from_texts("c3", ["red", "red", "blue", "blue"]),
+            Column::from_texts("c4", ["2125550100", "4155550101", "3035550102", "2025550103"]),
+            Column::from_texts("c5", ["02139", "90210", "07030", "10001"]),
+            Column::from_texts("c6", ["1000000001", "2000000002", "1000000001", "1234567890"]),
+            Column::from_texts("c7", ["10021", "10022", "10021", "20023"]),
+        ];
+        let roles: Vec<Role> = recognise(&columns).into_iter().map(|found| found.role).collect();
+        let code = Role::Ignored(Ignored::UnknownCode);
+        let expected = [Role::GivenName, Role::FamilyName, Role::Text, Role::Phone, Role::Postcode, code, code];
+        assert_eq!(roles, expected);
+    }
+
+    #[test]
+    fn a_single_name_beside_given_names_is_the_family_name() {
+        let columns = [Column::from_texts("vorname", ["anna", "otto"]), Column::from_texts("name", ["weber", "kurz"])];
+        let roles: Vec<Role> = recognise(&columns).into_iter().map(|found| found.role).collect();
+        assert_eq!(roles, [Role::GivenName, Role::FamilyName]);
     }
 
     #[test]

@@ -3,10 +3,9 @@
 
 use super::items::Items;
 use super::pair::{Bits, Contribution};
+use crate::matching::cluster::NODE_ITEMS;
 use serde::Serialize;
 
-/// Items that stand for a node in the linkage, as where profiles are made.
-const NODE_ITEMS: usize = 16;
 /// Most nodes for which bridges are sought; units have no more.
 const NODES_MAX: usize = 64;
 /// Most contributions named for a merge.

@@ -1,0 +1,127 @@
+//! What a column's contents say of it.
+
+use super::super::{nickname, normalise};
+use super::{Column, Ignored, Role};
+
+/// Distinct texts of a column that are looked at.
+const SAMPLE: usize = 2000;
+
+/// Share of the first distinct texts that pass a test.
+fn share(column: &Column, test: impl Fn(&str) -> bool) -> f64 {
+    let seen = column.values.len().min(SAMPLE);
+    column.values[..seen].iter().filter(|text| test(text)).count() as f64 / seen.max(1) as f64
+}
+
+fn is_date(text: &str) -> bool {
+    normalise::date(text, normalise::DayOrder::DayFirst).is_some_and(|date| {
+        (1000..=2100).contains(&date[..4].parse().unwrap_or(0)) && date[4..6] <= *"31" && date[6..] <= *"31"
+    })
+}
+
+fn letters(text: &str) -> bool {
+    let letters = text.chars().filter(|character| character.is_alphabetic()).count();
+    letters * 10 >= text.chars().filter(|character| !character.is_whitespace()).count() * 8
+}
+
+fn digits(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
+}
+
+/// Whether what is in a column can be what its name says.
+pub(super) fn agrees(role: Role, column: &Column) -> bool {
+    match role {
+        Role::Email => share(column, |text| text.contains('@')) >= 0.3,
+        Role::BirthDate => share(column, |text| normalise::date(text, normalise::DayOrder::DayFirst).is_some()) >= 0.5,
+        Role::Phone => share(column, |text| digits(text) >= 6) >= 0.3,
+        Role::GivenName | Role::FamilyName | Role::FullName | Role::City => {
+            share(column, |text| digits(text) * 2 < text.len()) >= 0.5
+        }
+        Role::HouseNumber => share(column, |text| digits(text) > 0 && text.len() <= 10) >= 0.5,
+        Role::Postcode => share(column, |text| digits(text) > 0 && text.len() <= 12) >= 0.5,
+        Role::Street => share(column, |text| text.chars().filter(|letter| letter.is_alphabetic()).count() >= 3) >= 0.3,
+        _ => true,
+    }
+}
+
+pub(super) fn by_content(column: &Column) -> Role {
+    if share(column, |text| text.contains('@') && text.contains('.') && !text.contains(' ')) >= 0.7 {
+        return Role::Email;
+    }
+    if share(column, is_date) >= 0.7 {
+        return if spans_generations(column) { Role::BirthDate } else { Role::Ignored(Ignored::AboutTheRecord) };
+    }
+    let formatted = |text: &str| text.contains(['+', '(', '-']) && text.len() <= 20 && (7..=15).contains(&digits(text));
+    let phone_like = |text: &str| (7..=15).contains(&digits(text)) && !text.contains(char::is_alphabetic);
+    if share(column, phone_like) >= 0.8 && share(column, formatted) >= 0.2 {
+        return Role::Phone;
+    }
+    if share(column, is_bare_phone) >= 0.95 {
+        return Role::Phone;
+    }
+    if share(column, is_british_postcode) >= 0.6 || is_american_zips(column) {
+        return Role::Postcode;
+    }
+    if share(column, is_street) >= 0.6 {
+        return Role::Street;
+    }
+    if share(column, letters) >= 0.7 { words(column) } else { Role::Ignored(Ignored::UnknownCode) }
+}
+
+fn is_british_postcode(text: &str) -> bool {
+    let Some((outward, inward)) = text.split_once(' ') else { return false };
+    let inward = inward.as_bytes();
+    (2..=4).contains(&outward.len())
+        && outward.starts_with(|first: char| first.is_ascii_alphabetic())
+        && matches!(inward, [digit, one, two] if digit.is_ascii_digit() && one.is_ascii_alphabetic() && two.is_ascii_alphabetic())
+}
+
+/// A number of North America, whose area and exchange begin with 2 to 9, or
+/// one with the zero of its trunk; other codes of ten digits are neither.
+fn is_bare_phone(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let american = |bytes: &[u8]| bytes.len() == 10 && bytes[0] >= b'2' && bytes[3] >= b'2';
+    let trunk = |bytes: &[u8]| (10..=11).contains(&bytes.len()) && bytes[0] == b'0' && bytes[1] != b'0';
+    bytes.iter().all(u8::is_ascii_digit) && (american(bytes) || trunk(bytes))
+}
+
+/// Five digits, some with the leading zero that numbers do not have.
+fn is_american_zips(column: &Column) -> bool {
+    let zip = |text: &str| {
+        let (five, rest) = text.split_at_checked(5).unwrap_or_default();
+        !five.is_empty() && digits(five) == 5 && (rest.is_empty() || (rest.len() == 5 && rest.starts_with('-')))
+    };
+    share(column, zip) >= 0.9 && share(column, |text| text.starts_with('0')) >= 0.02
+}
+
+fn spans_generations(column: &Column) -> bool {
+    let seen = column.values.len().min(SAMPLE);
+    let mut years: Vec<u32> = column.values[..seen]
+        .iter()
+        .filter_map(|text| normalise::date(text, normalise::DayOrder::DayFirst)?[..4].parse().ok())
+        .collect();
+    years.sort_unstable();
+    let place = |share: usize| years.get(years.len() * share / 20).copied().unwrap_or(0);
+    place(19).saturating_sub(place(1)) >= 25
+}
+
+/// Whether nearly all texts are one word.
+pub(super) fn is_one_word(column: &Column) -> bool {
+    share(column, |text| !text.trim().contains(' ')) >= 0.9
+}
+
+/// A column of words: names if many begin with a known given name.
+fn words(column: &Column) -> Role {
+    let one_word = share(column, |text| !text.trim().contains(' '));
+    let starts_given = share(column, |text| normalise::plain(text).split(' ').next().is_some_and(nickname::is_known));
+    match (starts_given >= 0.3, one_word >= 0.7) {
+        (true, true) => Role::GivenName,
+        (true, false) => Role::FullName,
+        (false, _) => Role::Text,
+    }
+}
+
+/// Words and a number.
+fn is_street(text: &str) -> bool {
+    let letters = text.chars().filter(|character| character.is_alphabetic()).count();
+    text.contains(' ') && digits(text) > 0 && letters >= 4
+}
