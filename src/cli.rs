@@ -1,5 +1,6 @@
 //! The command line: every command, its flags and its help.
 
+use crate::identity::IdentityCommand;
 use crate::{client, demo, pipeline, pull, query, settings, webhooks};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -40,6 +41,9 @@ enum Command {
     /// List, check or read the pull sources of a configuration
     #[command(subcommand, after_help = "Example: tributary source check --config tributary.yaml crm")]
     Source(SourceCommand),
+    /// Find which records are about one person, train and judge
+    #[command(subcommand, after_help = "Example: tributary identity run customers.csv --key id")]
+    Identity(IdentityCommand),
     /// Run the whole job on generated customers and show what comes out
     #[command(after_help = "Example: tributary demo --people 1000")]
     Demo(demo::DemoArgs),
@@ -186,6 +190,7 @@ impl Command {
             Self::Source(SourceCommand::List { config }) => pull::list(&Config::load(&config)?),
             Self::Source(SourceCommand::Check(args)) => pull::check(&Config::load(&args.config)?, &args.name).await,
             Self::Source(SourceCommand::Read(args)) => pull::print(&Config::load(&args.config)?, &args.name).await,
+            Self::Identity(command) => Ok(tokio::task::spawn_blocking(|| command.run()).await??),
             Self::Demo(args) => demo::run(args).await,
         }
     }

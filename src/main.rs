@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod data_dir;
 mod demo;
+mod identity;
 mod log_ends;
 mod metrics;
 mod pipeline;

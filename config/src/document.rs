@@ -26,6 +26,9 @@ pub struct Document {
 
 impl Document {
     /// Parses `text`; relative paths in `${file:PATH}` start from the folder of `file`.
+    ///
+    /// # Errors
+    /// [`Error::Yaml`], and [`Error::Setting`] if a substitution fails.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
         let mut reader = Reader { parser: Parser::new_from_str(text), file, lines: HashMap::new() };
         let value = reader.document()?;
@@ -48,6 +51,9 @@ impl Document {
     }
 
     /// Reads the value at path `at` as a `T`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the line of what is wrong.
     pub fn read<T: DeserializeOwned>(&self, at: &str, value: Value) -> Result<T> {
         serde_path_to_error::deserialize(value).map_err(|error| {
             let inner = error.path().to_string();

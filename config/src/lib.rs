@@ -17,6 +17,7 @@ mod source;
 mod validate;
 
 pub use config::{Config, NAMES_RESERVED};
+pub use document::Document;
 pub use error::{Error, Result};
 pub use secret::{IdKey, Secret};
 pub use settings::{

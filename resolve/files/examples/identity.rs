@@ -1,0 +1,38 @@
+//! The commands of `tributary identity` without the rest of the platform.
+//!
+//! `identity run FILE... --key COLUMN [--out clusters.parquet] ...`
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tributary_identity_files::{EvaluateArgs, Result, RunArgs, TrainArgs, evaluate, run, train};
+
+#[derive(Parser)]
+struct Cli {
+    /// Compute threads
+    #[arg(long, global = true, default_value_t = 2)]
+    threads: usize,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(RunArgs),
+    Train(TrainArgs),
+    Evaluate(EvaluateArgs),
+}
+
+fn carry_out(cli: Cli) -> Result<()> {
+    let mut out = std::io::stdout();
+    match cli.command {
+        Command::Run(args) => run(&args, cli.threads, &mut out).map(drop),
+        Command::Train(args) => train(&args, cli.threads, &mut out),
+        Command::Evaluate(args) => evaluate(&args, &mut out).map(drop),
+    }
+}
+
+fn main() -> ExitCode {
+    let Err(error) = carry_out(Cli::parse()) else { return ExitCode::SUCCESS };
+    eprintln!("identity: {error}");
+    ExitCode::FAILURE
+}

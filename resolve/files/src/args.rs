@@ -1,0 +1,85 @@
+//! The flags of `tributary identity run`, `train` and `evaluate`.
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// Flags of `tributary identity run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// CSV or Parquet files of records; each row is one record
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Column that names each record; unique within a file, never compared
+    #[arg(long, value_name = "COLUMN")]
+    pub key: String,
+    /// Where to write the profile of each record (.parquet or .csv)
+    #[arg(long, value_name = "FILE", default_value = "clusters.parquet")]
+    pub out: PathBuf,
+    /// Where to write every scored pair (.parquet or .csv)
+    #[arg(long, value_name = "FILE")]
+    pub pairs: Option<PathBuf>,
+    /// What columns are and how to cluster, YAML; without it columns are recognised
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Model to use as it is; without one it is trained on the files
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    /// Judged pairs that refine the model: record_key_l, record_key_r, is_match (CSV or Parquet)
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Column of the right answer: kept from matching, compared with afterwards
+    #[arg(long, value_name = "COLUMN")]
+    pub evaluate_against: Option<String>,
+}
+
+/// Flags of `tributary identity train`.
+#[derive(Args, Clone, Debug)]
+pub struct TrainArgs {
+    /// CSV or Parquet files of records; each row is one record
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Column that names each record; unique within a file, never compared
+    #[arg(long, value_name = "COLUMN")]
+    pub key: String,
+    /// Where to write the model, JSON
+    #[arg(long, value_name = "FILE", default_value = "model.json")]
+    pub out: PathBuf,
+    /// What columns are, YAML; without it columns are recognised
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Judged pairs that refine the model: record_key_l, record_key_r, is_match (CSV or Parquet)
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Column of the right answer, of which a few pairs are labelled: measures what labels are worth
+    #[arg(long, value_name = "COLUMN", conflicts_with = "labels")]
+    pub labels_against: Option<String>,
+    /// How many pairs are labelled by the column of --labels-against
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    pub labels_count: usize,
+    /// Column not to be looked at, such as the right answer; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    pub ignore: Vec<String>,
+}
+
+/// Flags of `tributary identity evaluate`.
+#[derive(Args, Clone, Debug)]
+pub struct EvaluateArgs {
+    /// File with the right answers (CSV or Parquet); several if the clusters are of several
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub truth: Vec<PathBuf>,
+    /// Column of the truth file that names each record
+    #[arg(long, value_name = "COLUMN")]
+    pub key: String,
+    /// Column of the truth file that is the same for records of one person
+    #[arg(long, value_name = "COLUMN")]
+    pub truth_column: String,
+    /// Clusters to judge, as `tributary identity run --out` writes them
+    #[arg(long, value_name = "FILE")]
+    pub clusters: PathBuf,
+    /// Scored pairs to judge, as `tributary identity run --pairs` writes them
+    #[arg(long, value_name = "FILE")]
+    pub pairs: Option<PathBuf>,
+    /// Folder for charts of the pairs over thresholds and of their calibration, SVG
+    #[arg(long, value_name = "DIR", requires = "pairs")]
+    pub charts: Option<PathBuf>,
+}

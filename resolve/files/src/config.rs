@@ -1,0 +1,109 @@
+//! The file of `--config`: what columns are, and how to cluster.
+//!
+//! ```yaml
+//! columns:           # what a column is; all others are recognised
+//!   c1: given_name
+//!   remarks: ignore
+//! cut: 0.4           # least mean probability of a merge, 0 to 1
+//! ```
+
+use crate::{Error, Result};
+use serde::Deserialize;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::Error as ValueError;
+use std::collections::BTreeMap;
+use std::path::Path;
+use tributary_config::Document;
+use tributary_resolve::matching::{Cut, Recognised, Role};
+
+/// What a column is called that is not to be looked at.
+const IGNORE: &str = "ignore";
+
+/// A validated configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    /// What columns are.
+    pub(crate) roles: Vec<Recognised>,
+    /// Columns that are not read.
+    pub(crate) ignored: Vec<String>,
+    /// Least mean probability of a merge.
+    pub(crate) cut: Cut,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Raw {
+    columns: BTreeMap<String, String>,
+    cut: Option<f64>,
+}
+
+impl Config {
+    /// Reads the file, if one is given.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
+        Ok(Self::parse(&text, &path.display().to_string())?)
+    }
+
+    fn parse(text: &str, file: &str) -> Result<Self, tributary_config::Error> {
+        let document = Document::parse(text, file)?;
+        let raw: Raw = match document.value.clone() {
+            value if value.is_null() => Raw::default(),
+            value => document.read("", value)?,
+        };
+        let mut config = Self::default();
+        if let Some(cut) = raw.cut {
+            if !(0.0..=1.0).contains(&cut) {
+                return Err(document.wrong("cut", format!("{cut} is no probability: give 0 to 1")));
+            }
+            config.cut = Cut::new(cut);
+        }
+        for (column, role) in raw.columns {
+            if role == IGNORE {
+                config.ignored.push(column);
+                continue;
+            }
+            let role = Role::deserialize(role.as_str().into_deserializer())
+                .map_err(|error: ValueError| document.wrong(&format!("columns.{column}"), error.to_string()))?;
+            config.roles.push(Recognised { column, role });
+        }
+        Ok(config)
+    }
+
+    /// Refuses a setting for a column that no file has.
+    pub(crate) fn check_columns<'a>(&self, mut known: impl Iterator<Item = &'a str> + Clone) -> Result<()> {
+        let absent = self.roles.iter().find(|role| !known.clone().any(|known| known == role.column));
+        let Some(absent) = absent else { return Ok(()) };
+        let first = known.next().unwrap_or_default();
+        let all = known.fold(first.to_owned(), |all, name| format!("{all}, {name}"));
+        let reason =
+            format!("the configuration names column {:?}, which no file has: the columns are {all}", absent.column);
+        Err(Error::Usage { reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_and_cut_are_read() {
+        let config = Config::parse("columns:\n  a: given_name\n  b: ignore\ncut: 0.5\n", "c.yaml").unwrap();
+        assert_eq!(config.roles, [Recognised { column: "a".into(), role: Role::GivenName }]);
+        assert_eq!(config.ignored, ["b"]);
+        assert_eq!(config.cut, Cut::new(0.5));
+        assert_eq!(Config::parse("", "c.yaml").unwrap().cut, Cut::default());
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        for (text, expected) in [
+            ("colums: {}\n", "c.yaml:1: colums: unknown field `colums`"),
+            ("cut: 7\n", "c.yaml:1: cut: 7 is no probability"),
+            ("cut: 0.4\ncolumns:\n  a: firstname\n", "c.yaml:3: columns.a: unknown variant `firstname`"),
+        ] {
+            let error = Config::parse(text, "c.yaml").unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The commands on files that are as they should be: formats, several files,
+//! models, judging.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Folder, Person, Texts, USUAL, csv, people, ran};
+use std::collections::BTreeMap;
+use tributary_identity_files::{EvaluateArgs, TrainArgs, evaluate, train};
+
+/// Profile of each record key.
+fn profiles(text: &str) -> BTreeMap<String, String> {
+    let cells = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
+    text.lines().skip(1).map(cells).map(|cells| (cells[0].clone(), cells[1].clone())).collect()
+}
+
+#[test]
+fn profiles_have_one_name_in_any_order_of_rows_and_columns() {
+    let folder = Folder::new();
+    let mut records = people(400, 0.5, 21);
+    folder.run(&csv(&records, &USUAL));
+    let expected = profiles(&folder.read("clusters.csv"));
+    records.sort_by(|one, other| one.email.cmp(&other.email));
+    let mut columns = USUAL;
+    columns.reverse();
+    folder.run(&csv(&records, &columns));
+    assert_eq!(profiles(&folder.read("clusters.csv")), expected);
+    assert!(expected.values().all(|profile| profile.len() == 16), "{expected:?}");
+}
+
+#[test]
+fn every_scored_pair_is_written_once_and_parquet_says_what_csv_says() {
+    let folder = Folder::new();
+    folder.write("people.csv", csv(&people(300, 0.5, 22), &USUAL[..8]));
+    let mut args = folder.args(&["people.csv"]);
+    ran(&args);
+    let pairs = folder.read("pairs.csv");
+    let mut named: Vec<&str> =
+        pairs.lines().skip(1).map(|line| &line[..line.match_indices(',').nth(1).unwrap().0]).collect();
+    let count = named.len();
+    named.sort_unstable();
+    named.dedup();
+    assert!(count > 100 && named.len() == count, "{count} pairs");
+    args.out = folder.path("clusters.parquet");
+    args.pairs = Some(folder.path("pairs.parquet"));
+    ran(&args);
+    // Parquet is read back as input: its columns are what was written.
+    let mut again = folder.args(&["clusters.parquet"]);
+    again.key = "record_key".into();
+    again.pairs = None;
+    let (summary, printed) = ran_or_refused(&again);
+    assert!(summary == 0 && printed.contains("of 2 columns none was recognised"), "{printed}");
+}
+
+/// Columns of what a run wrote are no people: it is refused, after reading.
+fn ran_or_refused(args: &tributary_identity_files::RunArgs) -> (usize, String) {
+    let refused = tributary_identity_files::run(args, 1, &mut Vec::new()).unwrap_err();
+    (0, refused.to_string())
+}
+
+#[test]
+fn several_files_are_matched_by_name_and_role_and_told_apart() {
+    let folder = Folder::new();
+    let records = people(400, 0.5, 23);
+    let (ours, theirs): (Vec<Person>, Vec<Person>) = records.into_iter().partition(|person| person.id % 2 == 0);
+    // Keys are unique only within a file.
+    let halved: Texts = ("id", |person| (person.id / 2).to_string());
+    let mut columns = USUAL;
+    columns[0] = halved;
+    folder.write("ours.csv", csv(&ours, &columns));
+    for (place, name) in [(1, "Vorname"), (2, "Nachname"), (3, "Geburtsdatum"), (5, "Handynr")] {
+        columns[place].0 = name;
+    }
+    folder.write("theirs.csv", csv(&theirs, &columns));
+    let mut args = folder.args(&["ours.csv", "theirs.csv"]);
+    args.evaluate_against = Some("truth".into());
+    let (summary, printed) = ran(&args);
+    assert!(summary.quality.unwrap().pairs.f1() >= 0.95, "{printed}");
+    assert!(!printed.contains("Vorname"), "{printed}");
+    let clusters = folder.read("clusters.csv");
+    assert!(clusters.starts_with("record_key,profile_id,probability,source\n"), "{clusters}");
+    assert!(clusters.contains(",ours\n") && clusters.contains(",theirs\n"));
+    let pairs = folder.read("pairs.csv");
+    assert!(pairs.starts_with("record_key_l,record_key_r,match_weight,match_probability,source_l,source_r\n"));
+    let judged = judge(&folder, &["ours.csv", "theirs.csv"]);
+    assert!(judged.contains("F1 0.9") || judged.contains("F1 1.0"), "{judged}");
+}
+
+fn judge(folder: &Folder, truth: &[&str]) -> String {
+    let mut out = Vec::new();
+    let args = EvaluateArgs {
+        truth: truth.iter().map(|name| folder.path(name)).collect(),
+        key: "id".into(),
+        truth_column: "truth".into(),
+        clusters: folder.path("clusters.csv"),
+        pairs: Some(folder.path("pairs.csv")),
+        charts: Some(folder.path("charts")),
+    };
+    evaluate(&args, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn files_of_one_stem_are_refused() {
+    let folder = Folder::new();
+    folder.write("a.csv", "id,email\n1,a@b.com\n");
+    folder.write("a.txt", "id,email\n1,a@b.com\n");
+    let message = common::refused(&folder.args(&["a.csv", "a.txt"])).to_string();
+    assert!(message.contains("have the same stem"), "{message}");
+}
+
+#[test]
+fn judging_agrees_with_the_run_and_draws_charts() {
+    let folder = Folder::new();
+    let (summary, printed) = folder.run(&csv(&people(500, 0.5, 24), &USUAL));
+    let judged = judge(&folder, &["people.csv"]);
+    let pairs = format!("F1 {:.4}", summary.quality.unwrap().pairs.f1());
+    assert!(judged.contains(&pairs) && printed.contains(&pairs), "{judged}");
+    for chart in ["charts/thresholds.svg", "charts/calibration.svg"] {
+        assert!(folder.read(chart).starts_with("<svg"), "{chart}");
+    }
+}
+
+#[test]
+fn a_trained_model_is_the_same_bytes_on_any_threads_and_gives_the_same_profiles() {
+    let folder = Folder::new();
+    let (_, _) = folder.run(&csv(&people(500, 0.5, 25), &USUAL));
+    let trained = profiles(&folder.read("clusters.csv"));
+    let mut args = TrainArgs {
+        files: vec![folder.path("people.csv")],
+        key: "id".into(),
+        out: folder.path("one.json"),
+        config: None,
+        labels: None,
+        labels_against: None,
+        labels_count: 100,
+        ignore: vec!["truth".into()],
+    };
+    train(&args, 1, &mut Vec::new()).unwrap();
+    args.out = folder.path("two.json");
+    train(&args, 2, &mut Vec::new()).unwrap();
+    assert_eq!(folder.read("one.json"), folder.read("two.json"));
+    let mut again = folder.args(&["people.csv"]);
+    again.model = Some(folder.path("one.json"));
+    again.evaluate_against = Some("truth".into());
+    ran(&again);
+    assert_eq!(profiles(&folder.read("clusters.csv")), trained);
+}
+
+#[test]
+fn labels_refine_a_model_and_those_of_unknown_records_are_left_out() {
+    let folder = Folder::new();
+    folder.write("people.csv", csv(&people(500, 0.5, 26), &USUAL));
+    folder.write("labels.csv", "record_key_l,record_key_r,is_match\n1,2,0\n3,4,no\n7,unheard,1\n");
+    let mut args = folder.args(&["people.csv"]);
+    args.evaluate_against = Some("truth".into());
+    args.labels = Some(folder.path("labels.csv"));
+    let (_, printed) = ran(&args);
+    assert!(printed.contains("labels.csv: 1 pairs are of records that are not in the files"), "{printed}");
+    folder.write("labels.csv", "record_key_l,record_key_r,is_match\n1,2,perhaps\n");
+    args.out = folder.path("other.csv");
+    let message = common::refused(&args).to_string();
+    assert!(message.contains("labels.csv, row 1: is_match is neither true nor false"), "{message}");
+}
+
+#[test]
+fn a_configuration_says_what_columns_are() {
+    let folder = Folder::new();
+    let mut columns = USUAL;
+    columns[1].0 = "q1";
+    columns[2].0 = "q2";
+    folder.write("people.csv", csv(&people(400, 0.5, 27), &columns));
+    folder.write("roles.yaml", "columns:\n  q1: given_name\n  q2: family_name\n  city: ignore\n");
+    let mut args = folder.args(&["people.csv"]);
+    args.evaluate_against = Some("truth".into());
+    args.config = Some(folder.path("roles.yaml"));
+    let (summary, printed) = ran(&args);
+    assert!(summary.quality.unwrap().pairs.f1() >= 0.95, "{printed}");
+    assert!(printed.contains("q2") && !printed.contains("city"), "{printed}");
+    folder.write("roles.yaml", "columns:\n  q9: given_name\n");
+    args.out = folder.path("other.csv");
+    let message = common::refused(&args).to_string();
+    assert!(message.contains("names column \"q9\", which no file has"), "{message}");
+}
+
+#[test]
+fn outputs_are_not_written_over_inputs_nor_under_unknown_names() {
+    let folder = Folder::new();
+    folder.write("people.csv", "id,email\n1,a@b.com\n");
+    let mut args = folder.args(&["people.csv"]);
+    args.out = folder.path("people.csv");
+    assert!(common::refused(&args).to_string().contains("would be written over"));
+    args.out = folder.path("clusters.xlsx");
+    assert!(common::refused(&args).to_string().contains("call the output .parquet or .csv"));
+}

@@ -1,0 +1,40 @@
+//! `tributary identity`: which records are about one person. The commands on
+//! files are carried out by `tributary-identity-files`.
+
+use crate::settings;
+use clap::Subcommand;
+use tributary_identity_files::{EvaluateArgs, RunArgs, TrainArgs, evaluate, run, train};
+
+/// Commands of `tributary identity`.
+#[derive(Subcommand)]
+pub enum IdentityCommand {
+    /// Find which records of CSV or Parquet files are about one person
+    #[command(after_help = "Example: tributary identity run customers.csv --key id --out clusters.parquet\n\n\
+        Columns are recognised by their names and contents, and a model is trained on the files. What each\n\
+        column was taken for is printed; --config says it where that was wrong:\n  \
+        columns:\n    c1: given_name\n    remarks: ignore\n  cut: 0.4")]
+    Run(RunArgs),
+    /// Train a model on files, without labels
+    #[command(after_help = "Example: tributary identity train customers.csv --key id --out model.json")]
+    Train(TrainArgs),
+    /// Judge clusters and scored pairs by the right answers
+    #[command(after_help = "Example: tributary identity evaluate --truth people.csv --key id --truth-column person \
+        --clusters clusters.parquet --pairs pairs.parquet")]
+    Evaluate(EvaluateArgs),
+}
+
+impl IdentityCommand {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports: file, column and row of what is wrong.
+    pub fn run(self) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        match self {
+            Self::Run(args) => drop(run(&args, settings::threads()?, &mut out)?),
+            Self::Train(args) => train(&args, settings::threads()?, &mut out)?,
+            Self::Evaluate(args) => drop(evaluate(&args, &mut out)?),
+        }
+        Ok(())
+    }
+}
