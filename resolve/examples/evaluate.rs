@@ -112,7 +112,7 @@ fn report_labelled(arguments: &Arguments, table: &Table, truths: &[String]) -> R
     for (name, model) in [("without labels", unlabelled.model), ("with labels", refined.model)] {
         if let Some(refinement) = model.as_ref().and_then(|model| model.refinement.as_ref()) {
             println!(
-                "{:?} by {} labels, {} of them matches: {:.3} bits a label, before {:.3}",
+                "{:?} by {} labels, {} of them matches: {:.3} bits a pair, before {:.3}",
                 refinement.kind, refinement.labels, refinement.matches, refinement.loss_after, refinement.loss_before
             );
         }

@@ -55,7 +55,7 @@ fn answers_that_turn_the_model_around_are_believed() {
         label.is_match = record_hash(&format!("{} {}", label.one, label.other)) & 1 == 0;
     }
     let refinement = refined(&table, &model, labels, 1).refinement.unwrap();
-    assert!(refinement.loss_before > 1.5 && refinement.loss_after < 1.1, "{refinement:?}");
+    assert!(refinement.loss_before > 3.0 && refinement.loss_after < 1.3, "{refinement:?}");
 }
 
 #[test]

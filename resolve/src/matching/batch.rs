@@ -150,11 +150,18 @@ impl Run<'_> {
             None => train(&self.fields, frozen, &weights, &candidates, self.options.threads),
         };
         if !self.options.labels.is_empty() {
-            model = labels::refine(model, &self.fields, &self.options.labels);
+            let mut weights: Vec<i32> =
+                self.scored(&model, &candidates).iter().map(|(.., score)| score.weight).collect();
+            model = labels::refine(model, &self.fields, &self.options.labels, &mut weights);
         }
         model.check()?;
-        let scored = map_parts(self.options.threads, &candidates, |pairs| {
-            let (mut comparer, mut scorer) = (Comparer::new(&self.fields), Scorer::new(&model));
+        let scored = self.scored(&model, &candidates);
+        Ok((model, scored))
+    }
+
+    fn scored(&self, model: &Model, candidates: &[(u32, u32)]) -> Vec<Scored> {
+        let scored = map_parts(self.options.threads, candidates, |pairs| {
+            let (mut comparer, mut scorer) = (Comparer::new(&self.fields), Scorer::new(model));
             let mut weighed = Vec::with_capacity(pairs.len());
             for pairs in pairs.chunks(FETCHED) {
                 comparer.fetch(pairs);
@@ -163,7 +170,7 @@ impl Run<'_> {
             }
             weighed
         });
-        Ok((model, joined(scored)))
+        joined(scored)
     }
 
     /// Returns each row's cluster, named by its least row, and its probability.

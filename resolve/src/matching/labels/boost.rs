@@ -25,6 +25,8 @@ const PER_NAT: f64 = 256.0 / std::f64::consts::LN_2;
 pub(crate) struct Example {
     pub(crate) features: Features,
     pub(crate) is_match: bool,
+    /// How many candidates it stands for; 1 on average.
+    pub(crate) counts: f64,
 }
 
 /// Probability of a margin in natural log odds.
@@ -36,7 +38,7 @@ pub(crate) fn logistic(margin: f64) -> f64 {
 pub(crate) struct Boosting {
     cuts: Vec<Vec<i32>>,
     binned: Vec<[u8; FEATURES]>,
-    matches: Vec<bool>,
+    answers: Vec<(bool, f64)>,
     margins: Vec<f64>,
 }
 
@@ -46,13 +48,13 @@ impl Boosting {
         let cuts: Vec<Vec<i32>> = (0..FEATURES).map(|feature| cuts(examples, feature)).collect();
         let bin = |example: &Example| std::array::from_fn(|feature| bin(&cuts[feature], example.features[feature]));
         let binned = examples.iter().map(bin).collect();
-        let matches = examples.iter().map(|example| example.is_match).collect();
-        Self { cuts, binned, matches, margins }
+        let answers = examples.iter().map(|example| (example.is_match, example.counts)).collect();
+        Self { cuts, binned, answers, margins }
     }
 
     /// Grows the next tree; `None` once nothing can be split.
     pub(crate) fn grow(&mut self) -> Option<Tree> {
-        let slopes: Vec<(f64, f64)> = self.margins.iter().zip(&self.matches).map(slope).collect();
+        let slopes: Vec<(f64, f64)> = self.margins.iter().zip(&self.answers).map(slope).collect();
         let mut tree = Tree::default();
         let all: Vec<u32> = (0..self.binned.len() as u32).collect();
         self.grow_node(&mut tree, all, DEPTH_MAX, &slopes);
@@ -132,9 +134,9 @@ impl Split {
 }
 
 /// Slope and curvature of the log likelihood at a margin.
-fn slope((margin, &is_match): (&f64, &bool)) -> (f64, f64) {
+fn slope((margin, &(is_match, counts)): (&f64, &(bool, f64))) -> (f64, f64) {
     let probability = logistic(*margin);
-    (f64::from(u8::from(is_match)) - probability, probability * (1.0 - probability))
+    (counts * (f64::from(u8::from(is_match)) - probability), counts * probability * (1.0 - probability))
 }
 
 fn add(one: (f64, f64), other: (f64, f64)) -> (f64, f64) {
@@ -179,7 +181,7 @@ mod tests {
             let mut features = [ABSENT; FEATURES];
             (features[0], features[1]) = (index % 2, index / 2 % 2);
             features[2] = if index % 7 == 0 { ABSENT } else { index % 5 };
-            Example { features, is_match: index % 4 == 3 || index % 7 == 0 }
+            Example { features, is_match: index % 4 == 3 || index % 7 == 0, counts: 1.0 }
         };
         (0..400).map(example).collect()
     }
@@ -199,7 +201,7 @@ mod tests {
     #[test]
     fn nothing_to_learn_grows_nothing() {
         assert!(Boosting::new(&[], Vec::new()).grow().is_none());
-        let constant = [Example { features: [1; FEATURES], is_match: true }; 20];
+        let constant = [Example { features: [1; FEATURES], is_match: true, counts: 1.0 }; 20];
         assert!(Boosting::new(&constant, vec![0.0; 20]).grow().is_none());
     }
 }

@@ -19,6 +19,11 @@ const FOLDS: u64 = 5;
 const SURELY: f64 = 1.0;
 /// Weight, in labels of curvature 1, of the prior that the model is right.
 const TRUST: f64 = 2.0;
+/// Steps of Newton's method, and how far one goes at most: where a model is
+/// surely wrong, the curve is flat and a whole step leads far off.
+const ROUNDS: usize = 60;
+const SCALE_STEP: f64 = 0.2;
+const SHIFT_STEP: f64 = 1.0;
 /// Weights beyond this many natural units are all the same to a loss.
 const MARGIN_MAX: f64 = 12.0;
 /// Natural log odds of one 1/256 bit.
@@ -27,9 +32,11 @@ const NATS: f64 = std::f64::consts::LN_2 / 256.0;
 /// Returns `model` refined by the labels of records it knows; the labels may
 /// come in any order and either way round. Labels of records not in `fields`,
 /// of a record with itself, and answers that contradict each other are left out.
-pub(crate) fn refine(model: Model, fields: &Fields, labels: &[Label]) -> Model {
+/// `weights` are those of all candidates, in any order, before refinement.
+pub(crate) fn refine(model: Model, fields: &Fields, labels: &[Label], weights: &mut [i32]) -> Model {
     let model = Model { refinement: None, ..model };
-    let (examples, folds) = examples(&model, fields, labels);
+    let (mut examples, folds) = examples(&model, fields, labels);
+    stand_for(&mut examples, weights);
     let refinement = learn(&examples, &folds);
     Model { refinement, ..model }
 }
@@ -55,7 +62,7 @@ fn examples(model: &Model, fields: &Fields, labels: &[Label]) -> (Vec<Example>, 
     let (mut comparer, mut scorer, refiner) = (Comparer::new(fields), Scorer::new(model), Refiner::new(model));
     let mut example = |&(one, other, is_match): &(usize, usize, bool)| {
         let pattern: Pattern = comparer.pattern(one as u32, other as u32);
-        Example { features: scorer.features(&pattern, &refiner), is_match }
+        Example { features: scorer.features(&pattern, &refiner), is_match, counts: 1.0 }
     };
     let folds = agreed.iter().map(|(one, ..)| mix(fields.records[group_of[one]]) % FOLDS).collect();
     (agreed.iter().map(&mut example).collect(), folds)
@@ -76,6 +83,32 @@ fn groups(pairs: &[(usize, usize, bool)]) -> FastMap<usize, usize> {
         }
     }
     group_of
+}
+
+/// Labels next to each other by weight that stand for as many candidates each.
+const NEIGHBOURS: usize = 25;
+
+/// Sets how many candidates each example stands for, on average 1: labels are
+/// asked for where they teach most, which is not where most candidates are.
+fn stand_for(examples: &mut [Example], weights: &mut [i32]) {
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    order.sort_by_key(|&place| examples[place].features[WEIGHT]);
+    weights.sort_unstable();
+    let groups: Vec<&[usize]> = order.chunks(NEIGHBOURS).collect();
+    let mut start = 0;
+    for (index, group) in groups.iter().enumerate() {
+        let next = groups.get(index + 1).map(|next| examples[next[0]].features[WEIGHT]);
+        let end = next.map_or(weights.len(), |next| weights.partition_point(|&weight| weight < next));
+        let candidates = end.saturating_sub(start).max(group.len());
+        for &place in *group {
+            examples[place].counts = candidates as f64 / group.len() as f64;
+        }
+        start = end;
+    }
+    let mean = examples.iter().map(|example| example.counts).sum::<f64>() / examples.len().max(1) as f64;
+    for example in examples {
+        example.counts /= mean;
+    }
 }
 
 /// The strongest refinement that labels held back bear out, if any.
@@ -162,11 +195,11 @@ fn surely_better(losses: &[f64], than: &[f64]) -> bool {
     mean > SURELY * (variance / count).sqrt()
 }
 
-/// Surprise at a label, in natural units.
+/// Surprise at a label, in natural units, by the candidates it stands for.
 fn loss(margin: f64, example: &Example) -> f64 {
     let bounded = margin.clamp(-MARGIN_MAX, MARGIN_MAX);
     let toward = if example.is_match { bounded } else { -bounded };
-    -logistic(toward).ln()
+    -logistic(toward).ln() * example.counts
 }
 
 /// A weight scaled and shifted, in natural log odds (Platt 1999).
@@ -186,20 +219,22 @@ impl Line {
     /// Fits by Newton's method, held to the unchanged weight by a prior.
     fn fit(examples: &[Example]) -> Self {
         let mut line = Self::UNCHANGED;
-        for _ in 0..30 {
+        for _ in 0..ROUNDS {
             let mut slope = [-TRUST * (line.scale - 1.0), -TRUST * line.shift];
             let mut curve = [TRUST, 0.0, TRUST];
             for example in examples {
                 let weight = (f64::from(example.features[WEIGHT]) * NATS).clamp(-MARGIN_MAX, MARGIN_MAX);
                 let probability = logistic(line.shift + line.scale * weight);
-                let missed = f64::from(u8::from(example.is_match)) - probability;
-                let curvature = probability * (1.0 - probability);
+                let missed = example.counts * (f64::from(u8::from(example.is_match)) - probability);
+                let curvature = example.counts * probability * (1.0 - probability);
                 slope = [slope[0] + missed * weight, slope[1] + missed];
                 curve = [curve[0] + curvature * weight * weight, curve[1] + curvature * weight, curve[2] + curvature];
             }
             let determinant = curve[0] * curve[2] - curve[1] * curve[1];
-            line.scale += (curve[2] * slope[0] - curve[1] * slope[1]) / determinant;
-            line.shift += (curve[0] * slope[1] - curve[1] * slope[0]) / determinant;
+            let steps = [curve[2] * slope[0] - curve[1] * slope[1], curve[0] * slope[1] - curve[1] * slope[0]];
+            let [scale, shift] = steps.map(|step| step / determinant);
+            line.scale += scale.clamp(-SCALE_STEP, SCALE_STEP);
+            line.shift += shift.clamp(-SHIFT_STEP, SHIFT_STEP);
             line.scale = line.scale.clamp(0.1, 10.0);
             line.shift = line.shift.clamp(-MARGIN_MAX, MARGIN_MAX);
         }
@@ -220,7 +255,7 @@ mod tests {
             let (weight, level) = (unit(index, 0) * 16.0 - 8.0, (unit(index, 1) * 4.0) as i32);
             let mut features = [ABSENT; FEATURES];
             (features[0], features[WEIGHT]) = (level, (weight * 256.0) as i32);
-            Example { features, is_match: is_match(weight, level, unit(index, 2)) }
+            Example { features, is_match: is_match(weight, level, unit(index, 2)), counts: 1.0 }
         };
         ((0..count).map(example).collect(), (0..count).map(|index| index % FOLDS).collect())
     }
@@ -265,6 +300,22 @@ mod tests {
             found.weight(&features)
         };
         assert!(weight(1) - weight(2) > 2 * 256, "{} {}", weight(1), weight(2));
+    }
+
+    #[test]
+    fn labels_stand_for_the_candidates_around_their_weight() {
+        let example = |weight: i32| {
+            let mut features = [ABSENT; FEATURES];
+            features[WEIGHT] = weight;
+            Example { features, is_match: true, counts: 1.0 }
+        };
+        let mut examples: Vec<Example> = (0..50).rev().map(|weight| example(weight * 10)).collect();
+        let mut weights: Vec<i32> = std::iter::repeat_n(5, 900).chain(std::iter::repeat_n(400, 100)).collect();
+        stand_for(&mut examples, &mut weights);
+        let counts = |place: usize| (examples[place].counts * 100.0).round() / 100.0;
+        assert_eq!((counts(49), counts(0)), (1.8, 0.2));
+        stand_for(&mut examples, &mut []);
+        assert!(examples.iter().all(|example| (example.counts - 1.0).abs() < 1e-9));
     }
 
     #[test]

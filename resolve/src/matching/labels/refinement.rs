@@ -15,7 +15,8 @@ pub struct Refinement {
     pub labels: usize,
     /// How many of them were matches.
     pub matches: usize,
-    /// Mean loss on labels not learned from, without refinement, in bits a label.
+    /// Mean loss on labels not learned from, each counting as many candidates as
+    /// it stands for, without refinement, in bits a pair.
     pub loss_before: f64,
     /// The same with refinement.
     pub loss_after: f64,
