@@ -159,7 +159,8 @@ impl Keys {
         }
     }
 
-    /// Sum of the weights of the keys two records share.
+    /// Sum of the weights of the keys two records share, the plain way.
+    #[cfg(test)]
     pub(crate) fn shared(&self, one: usize, other: usize) -> u16 {
         let (mut a, mut b) = (self.of(one), self.of(other));
         let mut sum = 0;
