@@ -1,6 +1,7 @@
 //! A whole run: from a table to clusters, with what it took each column for.
 
-use super::cluster::{Cut, NODE_ITEMS, Node, NodeEdge, root, solve_all, units};
+use super::bounds::Bounds;
+use super::cluster::{Cut, Node, NodeEdge, root, solve_all, units};
 use super::field::{Comparer, Field, Fields, prepare, prepare_as};
 use super::generic::{self, Limits};
 use super::hash::FastMap;
@@ -187,7 +188,9 @@ impl Run<'_> {
             .collect();
         edges.sort_unstable_by_key(|edge| (edge.one, edge.other, edge.weight));
         let merged =
-            solve_all(&nodes, &units(&nodes, &edges), self.options.cut, self.options.threads, || self.scorer(model));
+            solve_all(&nodes, &units(&nodes, &edges, &Bounds::REAL), self.options.cut, self.options.threads, || {
+                self.scorer(model)
+            });
         let mut cluster_of_node: Vec<u32> = (0..nodes.len() as u32).collect();
         for cluster in &merged {
             let least = cluster.iter().copied().min().unwrap_or_default();
@@ -222,12 +225,13 @@ impl Run<'_> {
             if least == row {
                 node_of[row] = nodes.len() as u32;
                 let user = users.map(|users| users[row]).filter(|&user| user != MISSING);
-                nodes.push(Node { items: vec![row as u32], hash: self.fields.records[row], user });
+                let limits = user.map(|user| (0, u64::from(user))).into_iter().collect();
+                nodes.push(Node { items: vec![row as u32], hash: self.fields.records[row], limits });
                 continue;
             }
             node_of[row] = node_of[least];
             let items = &mut nodes[node_of[row] as usize].items;
-            if items.len() < NODE_ITEMS {
+            if items.len() < Bounds::REAL.node {
                 items.push(row as u32);
             }
         }

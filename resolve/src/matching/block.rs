@@ -3,15 +3,14 @@
 //! A key is open while a few records carry it. Which pairs are looked at is a
 //! function of the set of records; the order they come in never matters.
 
+use super::bounds::Bounds;
 use super::hash;
 use super::keys::{Key, Keys, Kind, Lookup};
 use super::open::Open;
 use super::threads::{joined, map_parts};
 
-/// Most records that may carry an open key.
-const OPEN_MAX: usize = 40;
 /// Partners kept for a record.
-const PARTNERS: usize = 16;
+const PARTNERS: usize = Bounds::REAL.partners;
 /// Bits of an entry that hold the row; the others are all that is known of a
 /// key, however many records there are.
 pub(crate) const ROW_BITS: u32 = 26;
@@ -78,7 +77,7 @@ pub(crate) const RULES: &[(Kind, Option<Kind>)] = {
 /// Finds the candidate pairs of records, whose hashes `records` are: a pair is
 /// one if either record is among the other's best partners.
 pub(crate) fn candidates(keys: &Keys, records: &[u64], threads: usize) -> Vec<(u32, u32)> {
-    let open = Open::new(keys, OPEN_MAX, threads);
+    let open = Open::new(keys, Bounds::REAL.open, threads);
     let rows: Vec<u32> = (0..records.len() as u32).collect();
     let found = map_parts(threads, &rows, |rows| {
         let mut ranking = Ranking::new(keys, records);
@@ -108,23 +107,26 @@ fn packed(pair: (u32, u32)) -> u64 {
 pub(crate) fn entries(keys: &Keys, rule: (Kind, Option<Kind>)) -> Vec<u64> {
     let mut entries = Vec::new();
     for row in 0..keys.rows() {
-        let mut add = |hash: u64| entries.push(((hash >> ROW_BITS) << ROW_BITS) | row as u64);
-        let firsts = of_kind(keys.of(row), rule.0);
-        match rule.1 {
-            None => firsts.iter().for_each(|key| add(hash::mix(key.identity()))),
-            Some(second) => {
-                for (index, first) in firsts.iter().enumerate() {
-                    let seconds = if second == rule.0 { &firsts[index + 1..] } else { of_kind(keys.of(row), second) };
-                    for key in seconds {
-                        add(hash::ordered(first.identity(), key.identity()));
-                    }
-                }
-            }
-        }
+        block_keys(keys.of(row), rule, |key| entries.push(key | row as u64));
     }
     entries.sort_unstable();
     entries.dedup();
     entries
+}
+
+/// Gives what a rule makes of a record's keys: hashes above, room for a row below.
+pub(crate) fn block_keys(keys: &[Key], rule: (Kind, Option<Kind>), mut give: impl FnMut(u64)) {
+    let mut give = |hash: u64| give((hash >> ROW_BITS) << ROW_BITS);
+    let firsts = of_kind(keys, rule.0);
+    let Some(second) = rule.1 else {
+        return firsts.iter().for_each(|key| give(hash::mix(key.identity())));
+    };
+    for (index, first) in firsts.iter().enumerate() {
+        let seconds = if second == rule.0 { &firsts[index + 1..] } else { of_kind(keys, second) };
+        for second in seconds {
+            give(hash::ordered(first.identity(), second.identity()));
+        }
+    }
 }
 
 fn of_kind(keys: &[Key], kind: Kind) -> &[Key] {

@@ -1,16 +1,10 @@
 //! Clusters: bounded units of candidates, and inside each greedy average
 //! linkage over all pairs, in integers, ties by hash.
 
+use super::bounds::Bounds;
 use super::hash::FastSet;
 use super::model::Score;
 use super::threads::map_parts;
-
-/// Most members of a unit.
-pub(crate) const UNIT_MAX: usize = 64;
-/// Items that stand for a node of items joined beforehand.
-pub(crate) const NODE_ITEMS: usize = 16;
-/// Least weight, in bits, that holds a unit together, step by step.
-const LADDER: [i32; 9] = [0, 2, 4, 6, 8, 10, 12, 15, 20];
 
 /// The least mean probability at which two clusters are merged, in 1/65535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +33,13 @@ impl Default for Cut {
 /// One node: items joined beforehand, or a single item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
-    /// At most [`NODE_ITEMS`] items, those of the smallest hash.
+    /// The items of the smallest hash, at most [`Bounds::node`].
     pub(crate) items: Vec<u32>,
     /// Least hash of its items.
     pub(crate) hash: u64,
-    /// Its user id, of which a cluster has at most one.
-    pub(crate) user: Option<u32>,
+    /// Kinds of which a cluster has at most one value, and its values, sorted.
+    /// More than one of a kind count as one.
+    pub(crate) limits: Vec<(u64, u64)>,
 }
 
 /// An edge between two nodes.
@@ -58,15 +53,15 @@ pub(crate) struct NodeEdge {
 
 /// Parts the nodes that have edges into units: a node's unit is its component
 /// at the least step of the ladder where that is small enough.
-pub(crate) fn units(nodes: &[Node], edges: &[NodeEdge]) -> Vec<Vec<u32>> {
+pub(crate) fn units(nodes: &[Node], edges: &[NodeEdge], bounds: &Bounds) -> Vec<Vec<u32>> {
     let mut left: Vec<NodeEdge> = edges.to_vec();
     let mut units = Vec::new();
-    for step in LADDER {
+    for step in bounds.ladder {
         left.retain(|edge| edge.weight >= step * 256);
         let components = components(&left);
         let mut too_large: FastSet<u32> = FastSet::default();
         for component in components {
-            if component.iter().map(|&node| nodes[node as usize].items.len()).sum::<usize>() <= UNIT_MAX {
+            if component.iter().map(|&node| nodes[node as usize].items.len()).sum::<usize>() <= bounds.unit {
                 units.push(component);
             } else {
                 too_large.extend(component);
@@ -128,10 +123,7 @@ pub(crate) fn solve(
     cut: Cut,
     score: &mut impl FnMut(u32, u32) -> Score,
 ) -> Vec<Vec<u32>> {
-    let mut linkage = Linkage::new(nodes, unit, score);
-    while let Some((one, other)) = linkage.best(cut) {
-        linkage.merge(one, other);
-    }
+    let linkage = Linkage::new(nodes, unit, score).merged(cut);
     linkage.clusters.into_iter().map(|cluster| cluster.nodes).collect()
 }
 
@@ -140,28 +132,45 @@ fn sum_of_pairs(one: &Node, other: &Node, score: &mut impl FnMut(u32, u32) -> Sc
     pairs.map(|(item, other)| u64::from(score(item, other).probability)).sum()
 }
 
-struct Cluster {
-    nodes: Vec<u32>,
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    /// Its nodes, as the unit names them.
+    pub(crate) nodes: Vec<u32>,
     items: u64,
-    hash: u64,
-    user: Option<u32>,
+    /// Least hash of its items.
+    pub(crate) hash: u64,
+    limits: Vec<(u64, u64)>,
+    /// Places in the unit of its nodes, and of nodes it is never together with.
+    places: u64,
+    apart: u64,
+}
+
+/// Why two clusters were not merged although much speaks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// They have different values of a kind of which a profile has one.
+    Limit,
+    /// What belongs together could not be told apart in groups small enough.
+    TooLarge,
+    /// Their mean probability is at least half the cut, and below it.
+    Likely,
 }
 
 /// Clusters in the making, and the sums of probabilities between them.
-struct Linkage {
-    clusters: Vec<Cluster>,
+#[derive(Debug)]
+pub(crate) struct Linkage {
+    pub(crate) clusters: Vec<Cluster>,
     sums: Vec<Vec<u64>>,
 }
 
 impl Linkage {
-    fn new(nodes: &[Node], unit: &[u32], score: &mut impl FnMut(u32, u32) -> Score) -> Self {
-        let clusters: Vec<Cluster> = unit
-            .iter()
-            .map(|&place| {
-                let node = &nodes[place as usize];
-                Cluster { nodes: vec![place], items: node.items.len() as u64, hash: node.hash, user: node.user }
-            })
-            .collect();
+    pub(crate) fn new(nodes: &[Node], unit: &[u32], score: &mut impl FnMut(u32, u32) -> Score) -> Self {
+        let cluster = |(place, &name): (usize, &u32)| {
+            let node = &nodes[name as usize];
+            let (items, limits, places) = (node.items.len() as u64, node.limits.clone(), 1u64 << (place & 63));
+            Cluster { nodes: vec![name], items, hash: node.hash, limits, places, apart: 0 }
+        };
+        let clusters: Vec<Cluster> = unit.iter().enumerate().map(cluster).collect();
         let mut sums = vec![vec![0; unit.len()]; unit.len()];
         for (one, &node) in unit.iter().enumerate() {
             for (other, &other_node) in unit.iter().enumerate().skip(one + 1) {
@@ -172,13 +181,50 @@ impl Linkage {
         Self { clusters, sums }
     }
 
+    /// Keeps apart two clusters for good; places in the unit, below 64.
+    pub(crate) fn keep_apart(&mut self, one: usize, other: usize) {
+        self.clusters[one].apart |= 1 << other;
+        self.clusters[other].apart |= 1 << one;
+    }
+
+    /// Merges whatever may be and reaches the cut.
+    pub(crate) fn merged(mut self, cut: Cut) -> Self {
+        while let Some((one, other)) = self.best(cut) {
+            self.merge(one, other);
+        }
+        self
+    }
+
+    /// Pairs of clusters held back, by their places, with their mean
+    /// probability in 1/65535.
+    pub(crate) fn held(&self, cut: Cut) -> Vec<(usize, usize, Reason, u16)> {
+        let mut held = Vec::new();
+        for one in 0..self.clusters.len() {
+            for other in one + 1..self.clusters.len() {
+                let mean = (self.sums[one][other] / self.pairs(one, other)) as u16;
+                if mean < cut.0 / 2 || self.are_apart(one, other) {
+                    continue;
+                }
+                let reason = if self.reaches(one, other, cut) { Reason::Limit } else { Reason::Likely };
+                held.push((one, other, reason, mean));
+            }
+        }
+        held
+    }
+
+    fn reaches(&self, one: usize, other: usize, cut: Cut) -> bool {
+        self.sums[one][other] >= u64::from(cut.0) * self.pairs(one, other)
+    }
+
     /// The two clusters to merge next: the largest mean at or above the cut.
     fn best(&self, cut: Cut) -> Option<(usize, usize)> {
         let mut best: Option<(usize, usize)> = None;
         for one in 0..self.clusters.len() {
             for other in one + 1..self.clusters.len() {
-                let reaches = self.sums[one][other] >= u64::from(cut.0) * self.pairs(one, other);
-                if reaches && self.may_merge(one, other) && best.is_none_or(|best| self.before((one, other), best)) {
+                if self.reaches(one, other, cut)
+                    && self.may_merge(one, other)
+                    && best.is_none_or(|best| self.before((one, other), best))
+                {
                     best = Some((one, other));
                 }
             }
@@ -191,8 +237,11 @@ impl Linkage {
     }
 
     fn may_merge(&self, one: usize, other: usize) -> bool {
-        let (one, other) = (self.clusters[one].user, self.clusters[other].user);
-        one.is_none() || other.is_none() || one == other
+        !self.are_apart(one, other) && !conflict(&self.clusters[one].limits, &self.clusters[other].limits)
+    }
+
+    fn are_apart(&self, one: usize, other: usize) -> bool {
+        self.clusters[one].apart & self.clusters[other].places != 0
     }
 
     /// Larger mean first, compared by cross multiplication; then by hashes.
@@ -218,7 +267,11 @@ impl Linkage {
         kept.nodes.extend(moved.nodes);
         kept.items += moved.items;
         kept.hash = kept.hash.min(moved.hash);
-        kept.user = kept.user.or(moved.user);
+        kept.limits.extend(moved.limits);
+        kept.limits.sort_unstable();
+        kept.limits.dedup();
+        kept.places |= moved.places;
+        kept.apart |= moved.apart;
         let mut row = row;
         row.swap_remove(other);
         for (index, sum) in row.into_iter().enumerate().filter(|(index, _)| *index != one) {
@@ -228,13 +281,22 @@ impl Linkage {
     }
 }
 
+/// Whether two clusters have values of one kind and none in common.
+fn conflict(one: &[(u64, u64)], other: &[(u64, u64)]) -> bool {
+    let mut kinds = one.chunk_by(|a, b| a.0 == b.0);
+    kinds.any(|values| {
+        let mut same_kind = other.iter().filter(|(kind, _)| *kind == values[0].0).peekable();
+        same_kind.peek().is_some() && !same_kind.any(|limit| values.contains(limit))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn nodes(count: u32) -> Vec<Node> {
         (0..count)
-            .map(|item| Node { items: vec![item], hash: super::super::hash::mix(u64::from(item)), user: None })
+            .map(|item| Node { items: vec![item], hash: super::super::hash::mix(u64::from(item)), limits: Vec::new() })
             .collect()
     }
 
@@ -260,9 +322,33 @@ mod tests {
     #[test]
     fn two_user_ids_are_never_one_profile() {
         let mut nodes = nodes(3);
-        (nodes[0].user, nodes[2].user) = (Some(1), Some(2));
+        (nodes[0].limits, nodes[2].limits) = (vec![(0, 1)], vec![(0, 2)]);
         let clusters = solved(&nodes, |one, _| 60_000 + one as u16);
         assert_eq!(clusters, [vec![0], vec![1, 2]]);
+    }
+
+    #[test]
+    fn values_asserted_to_be_one_conflict_with_neither_and_with_others() {
+        let conflicts = [(vec![(0, 1)], vec![(0, 2)]), (vec![(0, 1), (0, 2)], vec![(0, 3)])];
+        assert!(conflicts.iter().all(|(one, other)| conflict(one, other) && conflict(other, one)));
+        let none = [(vec![], vec![(0, 2)]), (vec![(0, 1), (0, 2)], vec![(0, 2)]), (vec![(0, 1)], vec![(1, 2)])];
+        assert!(!none.iter().any(|(one, other)| conflict(one, other) || conflict(other, one)));
+    }
+
+    #[test]
+    fn what_is_kept_apart_stays_so_through_others_and_what_is_held_back_is_named() {
+        let nodes = nodes(3);
+        let mut score = |one: u32, other: u32| Score { weight: 0, probability: 50_000 + (one + other) as u16 };
+        let mut linkage = Linkage::new(&nodes, &[0, 1, 2], &mut score);
+        linkage.keep_apart(0, 2);
+        let linkage = linkage.merged(Cut::default());
+        assert_eq!(linkage.clusters.len(), 2);
+        assert_eq!(linkage.held(Cut::default()), []);
+        let mut limited = nodes.clone();
+        (limited[0].limits, limited[2].limits) = (vec![(0, 1)], vec![(0, 2)]);
+        let linkage = Linkage::new(&limited, &[0, 1, 2], &mut score).merged(Cut::default());
+        assert_eq!(linkage.held(Cut::default()).len(), 1);
+        assert_eq!(linkage.held(Cut::default())[0].2, Reason::Limit);
     }
 
     #[test]
@@ -278,9 +364,9 @@ mod tests {
         let edges: Vec<NodeEdge> = (0..199)
             .map(|one| NodeEdge { one, other: one + 1, weight: if one % 50 == 49 { 256 } else { 3 * 256 } })
             .collect();
-        let sizes: Vec<usize> = units(&nodes(200), &edges).iter().map(Vec::len).collect();
+        let sizes: Vec<usize> = units(&nodes(200), &edges, &Bounds::REAL).iter().map(Vec::len).collect();
         assert_eq!(sizes, [50; 4]);
         let chain: Vec<NodeEdge> = (0..199).map(|one| NodeEdge { one, other: one + 1, weight: 30 * 256 }).collect();
-        assert!(units(&nodes(200), &chain).is_empty());
+        assert!(units(&nodes(200), &chain, &Bounds::REAL).is_empty());
     }
 }

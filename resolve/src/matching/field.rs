@@ -31,6 +31,8 @@ pub(crate) struct Field {
     pub(crate) codes: Vec<u32>,
     /// How its dates are written.
     pub(crate) day_order: DayOrder,
+    /// Hash of the name a model knows it by.
+    pub(crate) space: u64,
     /// Column of the house number that was written before it.
     pub(crate) house_number: Option<String>,
 }
@@ -168,7 +170,8 @@ pub(crate) fn prepare_as(
     let field = |(field, place): (&FieldModel, Option<usize>)| {
         let column = place.and_then(|index| columns[index].take());
         let absent = || Column { name: field.name.clone(), values: Vec::new(), codes: vec![MISSING; rows] };
-        Field::read(column.unwrap_or_else(absent), field.role, field.day_order).measured_by(field.measure)
+        let read = Field::read(column.unwrap_or_else(absent), field.role, field.day_order).measured_by(field.measure);
+        Field { space: text(129, &field.name), ..read }
     };
     model.iter().zip(places).map(field).collect()
 }
@@ -198,7 +201,8 @@ impl Field {
     pub(crate) fn new(name: String, role: Role, day_order: DayOrder) -> Self {
         let measure = measure_of(role).unwrap_or(Measure::Exact);
         let (values, bands, sets, codes) = Default::default();
-        Self { name, role, measure, values, bands, sets, codes, day_order, house_number: None }
+        let space = text(129, &name);
+        Self { name, space, role, measure, values, bands, sets, codes, day_order, house_number: None }
     }
 
     /// Compares values in another way than is usual for the role.
@@ -356,15 +360,54 @@ impl Fields {
         let start = row as usize * width;
         (&self.codes[start..start + width], &self.signatures[start..start + width])
     }
+
+    /// The codes of a row.
+    pub(crate) fn codes(&self, row: u32) -> &[u32] {
+        self.row(row).0
+    }
+
+    /// Adds a row without values; it is not in the fields' own codes.
+    pub(crate) fn push(&mut self, record: u64) {
+        self.records.push(record);
+        let cells = self.records.len() * self.all.len();
+        self.codes.resize(cells, MISSING);
+        self.signatures.resize(cells, Signature::default());
+    }
+
+    /// Writes one cell's code.
+    pub(crate) fn set(&mut self, row: u32, place: usize, code: u32) {
+        let field = &self.all[place];
+        let cell = row as usize * self.all.len() + place;
+        let value = field.values.get(code as usize);
+        self.signatures[cell] = value.map_or_else(Signature::default, |value| Signature::new(field.measure, value));
+        self.codes[cell] = code;
+    }
+
+    /// Bytes held for each row.
+    pub(crate) fn bytes(&self) -> usize {
+        self.codes.capacity() * size_of::<u32>()
+            + self.signatures.capacity() * size_of::<Signature>()
+            + self.records.capacity() * size_of::<u64>()
+    }
 }
 
 /// Slots of the cache of one field.
 const CACHE: usize = 1 << 11;
 
+/// Levels of pairs of values, remembered by field.
+pub(crate) type Caches = Vec<Vec<(u32, u32, u8)>>;
+
+/// Forgets the levels of one field's values.
+pub(crate) fn forget(caches: &mut Caches, field: usize) {
+    if let Some(cache) = caches.get_mut(field) {
+        cache.fill((MISSING, MISSING, 0));
+    }
+}
+
 /// Compares records; remembers levels of pairs of values. One per thread.
 pub(crate) struct Comparer<'a> {
     fields: &'a Fields,
-    caches: Vec<Vec<(u32, u32, u8)>>,
+    caches: Caches,
 }
 
 impl<'a> Comparer<'a> {
@@ -382,6 +425,16 @@ impl<'a> Comparer<'a> {
             let ends = [signatures.first(), signatures.last()].map(|end| end.map_or(0, |end| end.bits()));
             (sum.0 ^ codes.first().unwrap_or(&0), sum.1 ^ ends[0] ^ ends[1])
         }));
+    }
+
+    /// Goes on with what another comparer of these fields remembered.
+    pub(crate) fn with(fields: &'a Fields, caches: Caches) -> Self {
+        if caches.is_empty() { Self::new(fields) } else { Self { fields, caches } }
+    }
+
+    /// Returns what was remembered.
+    pub(crate) fn into_caches(self) -> Caches {
+        self.caches
     }
 
     /// Returns the levels of two records.
@@ -442,7 +495,9 @@ fn level(field: &Field, cache: &mut [(u32, u32, u8)], a: u32, b: u32) -> u8 {
     }
     let slot = &mut cache[(super::hash::mix(u64::from(a) << 32 | u64::from(b)) as usize) % CACHE];
     if (slot.0, slot.1) != (a, b) {
-        *slot = (a, b, field.measure.level(&field.values[a as usize], &field.values[b as usize]));
+        let (one, other) = (&field.values[a as usize], &field.values[b as usize]);
+        let (one, other) = if one.text() <= other.text() { (one, other) } else { (other, one) };
+        *slot = (a, b, field.measure.level(one, other));
     }
     slot.2
 }

@@ -152,24 +152,64 @@ impl Keys {
 
     /// Writes the weights into the keys.
     pub(crate) fn weigh(&mut self, weights: &KeyWeights) {
-        let heavy: FastMap<u64, u8> = weights.heavy.iter().copied().collect();
-        for key in &mut self.keys {
-            let light = weights.light.get(key.kind()).copied().unwrap_or(1);
-            *key = key.weighing(heavy.get(&key.identity()).copied().unwrap_or(light));
+        let weigher = Weigher::new(weights);
+        self.keys.iter_mut().for_each(|key| *key = weigher.weighed(*key));
+    }
+
+    /// Puts together the keys of records, weighed, each record's sorted.
+    pub(crate) fn of_records<'a>(records: impl Iterator<Item = &'a [Key]>) -> Self {
+        let mut keys = Self { keys: Vec::new(), starts: vec![0] };
+        for record in records {
+            keys.keys.extend_from_slice(record);
+            keys.starts.push(keys.keys.len() as u32);
         }
+        keys
     }
 
     /// Sum of the weights of the keys two records share, the plain way.
     #[cfg(test)]
     pub(crate) fn shared(&self, one: usize, other: usize) -> u16 {
-        let (mut a, mut b) = (self.of(one), self.of(other));
-        let mut sum = 0;
-        while let (Some(&key_a), Some(&key_b)) = (a.first(), b.first()) {
-            sum += if key_a == key_b { key_a.weight() } else { 0 };
-            a = &a[usize::from(key_a <= key_b)..];
-            b = &b[usize::from(key_b <= key_a)..];
-        }
-        sum.min(u32::from(u16::MAX)) as u16
+        shared(self.of(one), self.of(other))
+    }
+}
+
+/// Sum of the weights of the keys in both of two sorted lists.
+pub(crate) fn shared(mut one: &[Key], mut other: &[Key]) -> u16 {
+    let mut sum = 0;
+    while let (Some(&a), Some(&b)) = (one.first(), other.first()) {
+        sum += if a == b { a.weight() } else { 0 };
+        one = &one[usize::from(a <= b)..];
+        other = &other[usize::from(b <= a)..];
+    }
+    sum.min(u32::from(u16::MAX)) as u16
+}
+
+/// Weighs keys as a model has it.
+#[derive(Debug)]
+pub(crate) struct Weigher {
+    light: Vec<u8>,
+    heavy: FastMap<u64, u8>,
+}
+
+impl Weigher {
+    pub(crate) fn new(weights: &KeyWeights) -> Self {
+        Self { light: weights.light.clone(), heavy: weights.heavy.iter().copied().collect() }
+    }
+
+    fn weighed(&self, key: Key) -> Key {
+        let light = self.light.get(key.kind()).copied().unwrap_or(1);
+        key.weighing(self.heavy.get(&key.identity()).copied().unwrap_or(light))
+    }
+
+    /// The keys of one record, sorted, given its codes in each field.
+    pub(crate) fn keys(&self, fields: &[Field], codes: &[u32]) -> Vec<Key> {
+        let of_cell = |(field, code): (&Field, &u32)| {
+            field.values_of(code).iter().flat_map(|&code| value_keys(field, code as usize)).collect::<Vec<_>>()
+        };
+        let mut keys: Vec<Key> = fields.iter().zip(codes).flat_map(of_cell).map(|key| self.weighed(key)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 }
 
@@ -245,7 +285,7 @@ fn value_keys(field: &Field, code: usize) -> Vec<Key> {
         Role::NationalId | Role::UserId | Role::Device | Role::SourceId => {
             vec![Key::new(Kind::Id, text(64 + field.role_space(), value))]
         }
-        _ => vec![Key::new(Kind::Word, text(128, value) ^ text(129, &field.name))],
+        _ => vec![Key::new(Kind::Word, text(128, value) ^ field.space)],
     }
 }
 

@@ -18,10 +18,13 @@
 
 mod batch;
 mod block;
+mod bounds;
 mod cluster;
 mod compare;
+mod decision;
 mod edits;
 mod em;
+mod engine;
 mod error;
 pub mod explain;
 mod field;
@@ -44,8 +47,10 @@ mod threads;
 mod train;
 
 pub use batch::{Options, Outcome, Pair, run};
-pub use cluster::Cut;
+pub use cluster::{Cut, Reason};
 pub use compare::Measure;
+pub use decision::{Decision, Verdict};
+pub use engine::{Change, Engine, Held, Item, Regrouped, Stats, Work};
 pub use error::{Error, Result};
 pub use hash::record_hash;
 pub use labels::{Label, Refinement, RefinementKind, choose};

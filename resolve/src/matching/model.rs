@@ -212,6 +212,13 @@ impl Model {
     }
 }
 
+/// What a scorer remembers of its model.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) seen: FastMap<Pattern, Score>,
+    refiner: Option<Refiner>,
+}
+
 /// Scores patterns, remembering those it has seen. One per thread.
 pub(crate) struct Scorer<'a> {
     model: &'a Model,
@@ -223,9 +230,20 @@ pub(crate) struct Scorer<'a> {
 
 impl<'a> Scorer<'a> {
     pub(crate) fn new(model: &'a Model) -> Self {
+        Self::with(model, Memory::default())
+    }
+
+    /// Goes on with what another scorer of this model remembers.
+    pub(crate) fn with(model: &'a Model, memory: Memory) -> Self {
         let measures = model.fields.iter().map(|field| field.measure).collect();
-        let refiner = model.refinement.as_ref().map(|refinement| (refinement, Refiner::new(model)));
-        Self { model, measures, seen: FastMap::default(), masses: Vec::new(), refiner }
+        let refiner = model.refinement.as_ref();
+        let refiner = refiner.map(|refinement| (refinement, memory.refiner.unwrap_or_else(|| Refiner::new(model))));
+        Self { model, measures, seen: memory.seen, masses: Vec::new(), refiner }
+    }
+
+    /// Returns what it remembers.
+    pub(crate) fn into_memory(self) -> Memory {
+        Memory { seen: self.seen, refiner: self.refiner.map(|(_, refiner)| refiner) }
     }
 
     pub(crate) fn score(&mut self, pattern: Pattern) -> Score {

@@ -3,7 +3,7 @@
 
 use super::items::Items;
 use super::pair::{Bits, Contribution};
-use crate::matching::cluster::NODE_ITEMS;
+use crate::matching::bounds::Bounds;
 use serde::Serialize;
 
 /// Most nodes for which bridges are sought; units have no more.
@@ -134,7 +134,7 @@ impl Items<'_> {
         members.sort_by_key(|item| (self.nodes[*item as usize], hash(item)));
         let of_one_node = |one: &u32, other: &u32| self.nodes[*one as usize] == self.nodes[*other as usize];
         let all: Vec<Vec<u32>> = members.chunk_by(of_one_node).map(<[u32]>::to_vec).collect();
-        let items: Vec<Vec<u32>> = all.iter().map(|all| all[..all.len().min(NODE_ITEMS)].to_vec()).collect();
+        let items: Vec<Vec<u32>> = all.iter().map(|all| all[..all.len().min(Bounds::REAL.node)].to_vec()).collect();
         let hashes = items.iter().map(|items| hash(&items[0])).collect();
         let mut scoring = self.scoring();
         let mut sums = vec![vec![0; items.len()]; items.len()];

@@ -116,6 +116,7 @@ pub(crate) const ABSENT: i32 = i32::MIN;
 pub(crate) type Features = [i32; FEATURES];
 
 /// Makes features of levels. One per thread; holds the bits of each bundle.
+#[derive(Debug)]
 pub(crate) struct Refiner {
     bits: Vec<Vec<i32>>,
 }

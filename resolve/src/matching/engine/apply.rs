@@ -1,0 +1,220 @@
+//! One batch of changes: what it touches, and what becomes of that.
+
+use super::super::hash::FastSet;
+use super::super::{Decision, Verdict};
+#[cfg(test)]
+use super::Mutant;
+use super::contents::Valued;
+use super::partners::Pairs;
+use super::{Change, Engine, Item, Regrouped};
+use std::collections::BTreeMap;
+
+/// What changes touch, before anything follows from it.
+#[derive(Default)]
+pub(super) struct Draft {
+    /// Slots that received something.
+    pub(super) dirty: FastSet<u32>,
+    pub(super) suspects: Vec<Valued>,
+    /// Slots whose units may be others.
+    moved: FastSet<u32>,
+    /// Where slots will be: in a node or in none.
+    pub(super) nodes: BTreeMap<u32, Option<u64>>,
+    /// Items whose nodes may be joined otherwise.
+    pub(super) linked: FastSet<u64>,
+}
+
+/// An edge and what it will weigh.
+type Edge = (u32, u32, Option<i32>);
+
+impl Engine {
+    /// Brings the clusters up to date with changes, the later of two about one
+    /// item or decision counting.
+    pub fn apply(&mut self, changes: &[Change]) -> Regrouped {
+        let mut draft = Draft::default();
+        for change in changes {
+            self.draft(change, &mut draft);
+        }
+        let others = self.contents.settle(std::mem::take(&mut draft.dirty), std::mem::take(&mut draft.suspects));
+        self.forget_recycled();
+        self.work.changed += others.len() as u64;
+        let mut touched = Pairs::default();
+        for &slot in &others {
+            let keys = self.weigher.keys(&self.contents.fields.all, self.contents.fields.codes(slot));
+            self.partners.rekey(slot, keys, &mut touched);
+        }
+        let edges = self.edges_that_change(touched);
+        draft.moved.extend(others);
+        draft.moved.extend(edges.iter().flat_map(|&(one, other, _)| [one, other]));
+        let regrouped = self.regroup(&draft, &edges);
+        self.let_go(&draft);
+        regrouped
+    }
+
+    pub(super) fn draft(&mut self, change: &Change, draft: &mut Draft) {
+        match change {
+            Change::Put(item) => self.put(item, draft),
+            Change::Remove(id) => {
+                if self.slot_of.contains_key(id) {
+                    self.receive(*id, &[], &[], None, draft);
+                }
+            }
+            Change::Decide(decision) => {
+                self.undo(decision.id, draft);
+                self.decide(decision, true, draft);
+                self.decisions.insert(decision.clone());
+            }
+            Change::Undo(id) => self.undo(*id, draft),
+        }
+    }
+
+    fn put(&mut self, item: &Item, draft: &mut Draft) {
+        self.receive(item.id, &item.values, &item.limits, Some(item.node), draft);
+    }
+
+    fn receive(
+        &mut self,
+        id: u64,
+        values: &[Option<String>],
+        limits: &[(u64, u64)],
+        node: Option<u64>,
+        draft: &mut Draft,
+    ) {
+        let slot = self.slot(id);
+        self.contents.receive(slot, values, &mut draft.suspects);
+        draft.dirty.insert(slot);
+        if *self.limits[slot as usize] != *limits {
+            self.limits[slot as usize] = limits.into();
+            draft.moved.insert(slot);
+        }
+        draft.nodes.insert(slot, node);
+        if self.graph.node(slot) != node {
+            draft.moved.insert(slot);
+            draft.linked.insert(id);
+        }
+    }
+
+    fn undo(&mut self, id: u64, draft: &mut Draft) {
+        if let Some(decision) = self.decisions.remove(id) {
+            self.decide(&decision, false, draft);
+        }
+    }
+
+    /// Marks what a decision touches as it comes into force or goes out of it.
+    fn decide(&mut self, decision: &Decision, on: bool, draft: &mut Draft) {
+        match &decision.verdict {
+            Verdict::Detach { item, field, value } => {
+                draft.suspects.extend(self.contents.detach(*item, *field, value, on));
+                draft.dirty.extend(self.slot_of.get(item));
+            }
+            Verdict::Generic { field, value } => draft.suspects.extend(self.contents.ban(*field, value, on)),
+            verdict => {
+                let items = verdict.items();
+                draft.moved.extend(items.iter().filter_map(|item| self.slot_of.get(item)));
+                draft.linked.extend(items);
+            }
+        }
+    }
+
+    /// The touched pairs whose edge appears, vanishes or weighs otherwise.
+    fn edges_that_change(&mut self, touched: Pairs) -> Vec<Edge> {
+        let mut pairs: Vec<(u32, u32)> = touched.into_iter().collect();
+        pairs.sort_unstable();
+        self.work.pairs += pairs.len() as u64;
+        self.scoring(|engine, score| {
+            let edge = |(one, other): (u32, u32)| {
+                let weight = engine.partners.are_candidates(one, other).then(|| score(one, other).weight);
+                let (weight, known) = (weight.filter(|&weight| weight >= 0), engine.graph.weight(one, other));
+                #[cfg(test)]
+                let weight = if engine.mutant == Some(Mutant::KeepsEdges) { weight.or(known) } else { weight };
+                (weight != known).then_some((one, other, weight))
+            };
+            pairs.into_iter().filter_map(edge).collect()
+        })
+    }
+
+    /// Changes edges and nodes, and solves every unit that could be another.
+    fn regroup(&mut self, draft: &Draft, edges: &[Edge]) -> Regrouped {
+        let mut nodes = self.linked_nodes(draft);
+        let moves = draft.nodes.iter().filter(|(slot, node)| self.graph.node(**slot) != **node);
+        nodes.extend(moves.filter_map(|(_, node)| *node));
+        let mut starts = draft.moved.clone();
+        starts.extend(self.graph.representatives(&nodes));
+        let mut affected: FastSet<u32> = FastSet::default();
+        for &slot in &starts {
+            #[cfg(test)]
+            if self.mutant == Some(Mutant::SolvesNewUnitsOnly) {
+                affected.insert(slot);
+                continue;
+            }
+            if !affected.contains(&slot) {
+                affected.extend(self.graph.unit(slot).0.into_iter().flatten());
+            }
+        }
+        let gone = |slot: &u32| draft.nodes.get(slot) == Some(&None);
+        let there: Vec<u32> = affected.iter().copied().filter(|&slot| self.graph.node(slot).is_some()).collect();
+        let mut before: FastSet<Vec<u64>> = there.iter().map(|&slot| self.ids(&self.cluster(slot))).collect();
+        let fresh: FastSet<u32> = draft.nodes.keys().copied().filter(|&slot| self.graph.node(slot).is_none()).collect();
+        for &(one, other, weight) in edges {
+            self.graph.set(one, other, weight);
+        }
+        for (&slot, &node) in &draft.nodes {
+            self.graph.place(slot, node);
+        }
+        nodes.extend(self.linked_nodes(draft));
+        self.graph.join(&nodes, &self.decisions, &self.slot_of, &self.contents.fields.records);
+        affected.extend(starts);
+        affected.extend(self.graph.representatives(&nodes));
+        affected.iter().filter(|slot| gone(slot)).for_each(|&slot| self.leave(slot));
+        let live = affected.into_iter().filter(|slot| !gone(slot) && self.graph.node(*slot).is_some()).collect();
+        let units = self.units_of(live);
+        let was_there = units.iter().flat_map(|(unit, _)| unit.iter().flatten()).filter(|slot| !fresh.contains(slot));
+        before.extend(was_there.map(|&slot| self.ids(&self.cluster(slot))));
+        let after = self.solve(&units);
+        difference(&before, after)
+    }
+
+    /// Nodes of the items whose joins may change, and of those asserted to be
+    /// one with them, with all that is joined to these.
+    fn linked_nodes(&self, draft: &Draft) -> Vec<u64> {
+        let asserted = draft.linked.iter().flat_map(|&item| self.decisions.asserted_with(item));
+        let items = draft.linked.iter().copied().chain(asserted);
+        let nodes = items.filter_map(|item| self.graph.node(*self.slot_of.get(&item)?));
+        let mut nodes: Vec<u64> = nodes.flat_map(|node| self.graph.joined(node)).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
+    /// Forgets the cluster and what was held back of a slot.
+    pub(super) fn leave(&mut self, slot: u32) {
+        let id = self.id(slot);
+        self.clusters[slot as usize] = None;
+        let held: Vec<(u64, u64)> = self.held.range((id, 0)..=(id, u64::MAX)).map(|(pair, _)| *pair).collect();
+        for pair in held {
+            self.held.remove(&pair);
+        }
+    }
+
+    /// Gives back the slots of items that are gone, and values nobody has.
+    pub(super) fn let_go(&mut self, draft: &Draft) {
+        for (&slot, _) in draft.nodes.iter().filter(|(_, node)| node.is_none()) {
+            let id = self.id(slot);
+            if self.slot_of.get(&id) == Some(&slot) {
+                self.slot_of.remove(&id);
+                self.free.push(slot);
+            }
+        }
+        self.contents.finish();
+    }
+}
+
+/// Leaves out what is in both, and sorts.
+fn difference(before: &FastSet<Vec<u64>>, after: Vec<Vec<u64>>) -> Regrouped {
+    let after: FastSet<Vec<u64>> = after.into_iter().collect();
+    let sorted = |one: &FastSet<Vec<u64>>, other: &FastSet<Vec<u64>>| {
+        let mut only: Vec<Vec<u64>> = one.difference(other).cloned().collect();
+        only.sort_unstable();
+        only
+    };
+    Regrouped { before: sorted(before, &after), after: sorted(&after, before) }
+}

@@ -1,0 +1,414 @@
+//! What items are made of: each field's distinct values with their uses, each
+//! item's codes, and which values read as missing.
+//!
+//! A cell is what was received without what was detached from its item and
+//! without generic values; where the two differ, what was received is kept
+//! beside it. Whether a value is generic is a count over items.
+
+use super::super::compare::Value;
+use super::super::field::{Field, Fields, SEVERAL, normal_values};
+use super::super::generic::{Limits, signature};
+use super::super::hash::{FastMap, FastSet, text};
+use super::super::model::Model;
+use super::super::normalise::DayOrder;
+use super::super::role::Role;
+use super::super::table::MISSING;
+use std::collections::BTreeSet;
+
+/// A field's place in the model and the code of one of its values.
+pub(super) type Valued = (u8, u32);
+
+#[derive(Debug)]
+struct Dictionary {
+    codes_of: FastMap<u64, u32>,
+    /// Items that received each value.
+    uses: Vec<u32>,
+    free: Vec<u32>,
+    free_sets: Vec<u32>,
+    bands: FastMap<u64, u8>,
+    limits: Limits,
+    /// Code above, slot below; only of fields with limits.
+    carriers: BTreeSet<u64>,
+    generic: FastSet<u32>,
+    /// Values that decisions call generic, and how many of them do.
+    banned: FastMap<u64, u32>,
+    /// A code came to name another value.
+    recycled: bool,
+}
+
+/// The contents of all items; see the head of this file.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) fields: Fields,
+    dictionaries: Vec<Dictionary>,
+    names: [Option<u8>; 3],
+    /// What was received, where a cell differs from it.
+    received: FastMap<(u32, u8), Box<[u32]>>,
+    signatures: Vec<u32>,
+    /// Values detached from items, and how many decisions do.
+    detached: FastMap<(u64, u8, u64), u32>,
+    released: Vec<Valued>,
+}
+
+/// What identifies a value among those of its field.
+fn identity(normal: &str) -> u64 {
+    text(4, normal)
+}
+
+impl Dictionary {
+    fn is_limited(&self) -> bool {
+        self.limits.any()
+    }
+
+    fn carriers(&self, code: u32) -> impl Iterator<Item = u32> + '_ {
+        let first = u64::from(code) << 32;
+        self.carriers.range(first..=first | u64::from(u32::MAX)).map(|entry| *entry as u32)
+    }
+}
+
+impl Contents {
+    pub(super) fn new(model: &Model) -> Self {
+        let field = |field: &super::super::FieldModel| {
+            let day_order = field.day_order.unwrap_or(DayOrder::DayFirst);
+            Field::new(field.name.clone(), field.role, day_order).measured_by(field.measure)
+        };
+        let dictionary = |field: &super::super::FieldModel| Dictionary {
+            codes_of: FastMap::default(),
+            uses: Vec::new(),
+            free: Vec::new(),
+            free_sets: Vec::new(),
+            bands: field.bands(),
+            limits: field.generic,
+            carriers: BTreeSet::new(),
+            generic: FastSet::default(),
+            banned: FastMap::default(),
+            recycled: false,
+        };
+        let of = |role| model.fields.iter().position(|field| field.role == role).map(|place| place as u8);
+        Self {
+            fields: Fields::new(model.fields.iter().map(field).collect(), Vec::new()),
+            dictionaries: model.fields.iter().map(dictionary).collect(),
+            names: [of(Role::GivenName), of(Role::FamilyName), of(Role::FullName)],
+            received: FastMap::default(),
+            signatures: Vec::new(),
+            detached: FastMap::default(),
+            released: Vec::new(),
+        }
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.dictionaries.len()
+    }
+
+    /// Adds a slot without values.
+    pub(super) fn push(&mut self, id: u64) {
+        self.fields.push(id);
+        self.signatures.push(signature(None, None, None));
+    }
+
+    /// Takes in what an item was received with; what is known of its values
+    /// may change by it.
+    pub(super) fn receive(&mut self, slot: u32, values: &[Option<String>], suspects: &mut Vec<Valued>) {
+        for place in 0..self.width() {
+            let text = values.get(place).and_then(Option::as_deref).map_or("", str::trim);
+            let mut codes = Vec::new();
+            if !text.is_empty() {
+                let field = &self.fields.all[place];
+                normal_values(field.role, text, field.day_order, |normal| codes.push(normal));
+            }
+            let mut codes: Vec<u32> = codes.into_iter().map(|normal| self.intern(place, normal)).collect();
+            codes.sort_unstable();
+            codes.dedup();
+            self.replace(slot, place, &codes, suspects);
+        }
+    }
+
+    /// Writes values into a slot without counting them among those of items.
+    pub(super) fn probe(&mut self, slot: u32, values: &[Option<String>]) {
+        self.receive(slot, values, &mut Vec::new());
+        self.write(slot);
+    }
+
+    fn replace(&mut self, slot: u32, place: usize, codes: &[u32], suspects: &mut Vec<Valued>) {
+        let field = place as u8;
+        let mut before = self.received(slot, place);
+        before.sort_unstable();
+        if before == codes {
+            return;
+        }
+        let dictionary = &mut self.dictionaries[place];
+        let entry = |code: u32| u64::from(code) << 32 | u64::from(slot);
+        for &code in &before {
+            dictionary.uses[code as usize] -= 1;
+            dictionary.carriers.remove(&entry(code));
+            self.released.push((field, code));
+        }
+        for &code in codes {
+            dictionary.uses[code as usize] += 1;
+            if dictionary.is_limited() {
+                dictionary.carriers.insert(entry(code));
+            }
+        }
+        suspects.extend(before.iter().chain(codes).map(|&code| (field, code)));
+        self.received.insert((slot, field), codes.into());
+    }
+
+    /// The code of a value, a new one if need be; it is not used by it.
+    fn intern(&mut self, place: usize, normal: String) -> u32 {
+        let (dictionary, field) = (&mut self.dictionaries[place], &mut self.fields.all[place]);
+        let identity = identity(&normal);
+        if let Some(&code) = dictionary.codes_of.get(&identity) {
+            return code;
+        }
+        let rare = field.measure.bands() - 1;
+        let code = dictionary.free.pop().unwrap_or(field.values.len() as u32);
+        if code as usize == field.values.len() {
+            field.values.push(Value::new(normal));
+            field.bands.push(rare);
+            dictionary.uses.push(0);
+        } else {
+            field.values[code as usize] = Value::new(normal);
+            dictionary.recycled = true;
+        }
+        field.bands[code as usize] = dictionary.bands.get(&field.value_hash(code as usize)).copied().unwrap_or(rare);
+        if dictionary.banned.contains_key(&identity) {
+            dictionary.generic.insert(code);
+        }
+        dictionary.codes_of.insert(identity, code);
+        self.released.push((place as u8, code));
+        code
+    }
+
+    /// The values a cell was received with.
+    fn received(&self, slot: u32, place: usize) -> Vec<u32> {
+        match self.received.get(&(slot, place as u8)) {
+            Some(codes) => codes.to_vec(),
+            None => self.fields.all[place].values_of(&self.fields.codes(slot)[place]).to_vec(),
+        }
+    }
+
+    /// Detaches a value from an item, or takes one such decision back.
+    pub(super) fn detach(&mut self, id: u64, place: usize, value: &str, on: bool) -> Vec<Valued> {
+        let identities = self.identities(place, value);
+        for &identity in &identities {
+            count(&mut self.detached, (id, place as u8, identity), on);
+        }
+        self.known(place, &identities)
+    }
+
+    /// Calls a value generic, or takes one such decision back.
+    pub(super) fn ban(&mut self, place: usize, value: &str, on: bool) -> Vec<Valued> {
+        let identities = self.identities(place, value);
+        for &identity in &identities {
+            count(&mut self.dictionaries[place].banned, identity, on);
+        }
+        self.known(place, &identities)
+    }
+
+    fn identities(&self, place: usize, value: &str) -> Vec<u64> {
+        let mut identities = Vec::new();
+        if let Some(field) = self.fields.all.get(place) {
+            normal_values(field.role, value, field.day_order, |normal| identities.push(identity(&normal)));
+        }
+        identities
+    }
+
+    fn known(&self, place: usize, identities: &[u64]) -> Vec<Valued> {
+        let code = |identity| self.dictionaries[place].codes_of.get(identity);
+        identities.iter().filter_map(code).map(|&code| (place as u8, code)).collect()
+    }
+
+    /// Finds out which suspects became generic or ceased to be, and brings
+    /// every cell touched up to date. `dirty` holds the slots that received
+    /// something; returns those whose contents are others than before.
+    pub(super) fn settle(&mut self, mut dirty: FastSet<u32>, mut suspects: Vec<Valued>) -> Vec<u32> {
+        let (limited, unlimited): (Vec<Valued>, Vec<Valued>) =
+            suspects.drain(..).partition(|(field, _)| self.dictionaries[*field as usize].is_limited());
+        suspects = limited;
+        self.recheck(unlimited, &mut dirty);
+        for &slot in &dirty {
+            let sign = self.sign(slot);
+            if sign != self.signatures[slot as usize] {
+                self.signatures[slot as usize] = sign;
+                let limited = (0..self.width()).filter(|&place| self.dictionaries[place].limits.signatures.is_some());
+                for place in limited {
+                    suspects.extend(self.received(slot, place).into_iter().map(|code| (place as u8, code)));
+                }
+            }
+        }
+        self.recheck(suspects, &mut dirty);
+        let mut slots: Vec<u32> = dirty.into_iter().collect();
+        slots.sort_unstable();
+        slots.retain(|&slot| self.write(slot));
+        slots
+    }
+
+    fn recheck(&mut self, mut suspects: Vec<Valued>, dirty: &mut FastSet<u32>) {
+        suspects.sort_unstable();
+        suspects.dedup();
+        for (field, code) in suspects {
+            let is_generic = self.is_generic(field as usize, code);
+            let generic = &mut self.dictionaries[field as usize].generic;
+            let flipped = if is_generic { generic.insert(code) } else { generic.remove(&code) };
+            if flipped {
+                dirty.extend(self.carriers(field as usize, code));
+            }
+        }
+    }
+
+    fn is_generic(&self, place: usize, code: u32) -> bool {
+        let dictionary = &self.dictionaries[place];
+        let identity = || identity(self.fields.all[place].values[code as usize].text());
+        if !dictionary.banned.is_empty() && dictionary.banned.contains_key(&identity()) {
+            return true;
+        }
+        let (carriers, signatures) = (dictionary.limits.carriers, dictionary.limits.signatures);
+        let above = |count: usize, limit: Option<u32>| limit.is_some_and(|limit| count > limit as usize);
+        let uses = dictionary.uses[code as usize] as usize;
+        if !above(uses, carriers) && !above(uses, signatures) {
+            return false;
+        }
+        let (mut count, mut signs) = (0, Vec::new());
+        for slot in dictionary.carriers(code).filter(|&slot| !self.is_detached(slot, place, code)) {
+            count += 1;
+            let sign = self.signatures[slot as usize];
+            if signatures.is_some() && !signs.contains(&sign) {
+                signs.push(sign);
+            }
+            if above(count, carriers) || above(signs.len(), signatures) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Slots that received a value. Of a field without limits all are asked.
+    fn carriers(&self, place: usize, code: u32) -> Vec<u32> {
+        let dictionary = &self.dictionaries[place];
+        if dictionary.is_limited() {
+            return dictionary.carriers(code).collect();
+        }
+        (0..self.signatures.len() as u32).filter(|&slot| self.received(slot, place).contains(&code)).collect()
+    }
+
+    fn is_detached(&self, slot: u32, place: usize, code: u32) -> bool {
+        !self.detached.is_empty() && {
+            let identity = identity(self.fields.all[place].values[code as usize].text());
+            self.detached.contains_key(&(self.fields.records[slot as usize], place as u8, identity))
+        }
+    }
+
+    /// What is left of a cell, as it is compared.
+    fn kept(&self, slot: u32, place: usize) -> Vec<u32> {
+        let generic = &self.dictionaries[place].generic;
+        let keep = |code: &u32| !generic.contains(code) && !self.is_detached(slot, place, *code);
+        let received = self.received(slot, place);
+        self.fields.all[place].compared(received.into_iter().filter(keep))
+    }
+
+    fn sign(&self, slot: u32) -> u32 {
+        let name = |place: Option<u8>| {
+            let place = place? as usize;
+            let code = *self.kept(slot, place).first()?;
+            Some(self.fields.all[place].values[code as usize].folded())
+        };
+        let [given, family, whole] = self.names.map(name);
+        signature(given, family, whole)
+    }
+
+    /// Brings the cells of a slot up to date; whether any is another now.
+    fn write(&mut self, slot: u32) -> bool {
+        let mut changed = false;
+        for place in 0..self.width() {
+            let kept = self.kept(slot, place);
+            let all = self.received(slot, place);
+            let before = self.fields.codes(slot)[place];
+            if self.fields.all[place].values_of(&before) != kept.as_slice() {
+                changed = true;
+                self.free_set(place, before);
+                let code = self.pack(place, &kept);
+                self.fields.set(slot, place, code);
+            }
+            if all.len() == kept.len() {
+                self.received.remove(&(slot, place as u8));
+            } else {
+                self.received.insert((slot, place as u8), all.into());
+            }
+        }
+        changed
+    }
+
+    fn free_set(&mut self, place: usize, code: u32) {
+        if (SEVERAL..MISSING).contains(&code) {
+            self.dictionaries[place].free_sets.push(code - SEVERAL);
+        }
+    }
+
+    fn pack(&mut self, place: usize, values: &[u32]) -> u32 {
+        let sets = &mut self.fields.all[place].sets;
+        match *values {
+            [] => MISSING,
+            [only] => only,
+            _ => {
+                let free = self.dictionaries[place].free_sets.pop().unwrap_or(sets.len() as u32);
+                if free as usize == sets.len() {
+                    sets.push(values.into());
+                } else {
+                    sets[free as usize] = values.into();
+                }
+                SEVERAL + free
+            }
+        }
+    }
+
+    /// The fields whose codes may name other values than when last asked.
+    pub(super) fn recycled(&mut self) -> Vec<usize> {
+        (0..self.width()).filter(|&place| std::mem::take(&mut self.dictionaries[place].recycled)).collect()
+    }
+
+    /// Lets go of values no item has any more.
+    pub(super) fn finish(&mut self) {
+        for (field, code) in std::mem::take(&mut self.released) {
+            let place = field as usize;
+            let (dictionary, values) = (&mut self.dictionaries[place], &mut self.fields.all[place].values);
+            let identity = identity(values[code as usize].text());
+            if dictionary.uses[code as usize] == 0 && dictionary.codes_of.get(&identity) == Some(&code) {
+                dictionary.codes_of.remove(&identity);
+                dictionary.generic.remove(&code);
+                dictionary.free.push(code);
+                values[code as usize] = Value::new(String::new());
+            }
+        }
+    }
+
+    /// The values of an item's cells, normalised, without what reads as missing.
+    pub(super) fn texts(&self, slot: u32) -> Vec<Vec<String>> {
+        let cell = |(field, code): (&Field, &u32)| {
+            field.values_of(code).iter().map(|&code| field.values[code as usize].text().to_owned()).collect()
+        };
+        self.fields.all.iter().zip(self.fields.codes(slot)).map(cell).collect()
+    }
+
+    /// Bytes held, texts estimated by their lengths.
+    pub(super) fn bytes(&self) -> usize {
+        let of_field = |(dictionary, field): (&Dictionary, &Field)| {
+            let texts: usize = field.values.iter().map(|value| value.text().len()).sum();
+            let values = field.values.capacity() * (size_of::<Value>() + 1 + size_of::<u32>());
+            texts + values + dictionary.codes_of.capacity() * 13 + dictionary.carriers.len() * 12
+        };
+        let fields: usize = self.dictionaries.iter().zip(&self.fields.all).map(of_field).sum();
+        fields + self.fields.bytes() + self.received.capacity() * 24 + self.signatures.capacity() * 4
+    }
+}
+
+fn count<K: std::hash::Hash + Eq>(counts: &mut FastMap<K, u32>, key: K, on: bool) {
+    let counted = counts.entry(key);
+    if on {
+        *counted.or_default() += 1;
+    } else if let std::collections::hash_map::Entry::Occupied(mut known) = counted {
+        *known.get_mut() -= 1;
+        if *known.get() == 0 {
+            known.remove();
+        }
+    }
+}
