@@ -106,6 +106,18 @@ fn every_pair_of_two_profiles_is_held_apart_by_something() {
 }
 
 #[test]
+fn keys_two_records_share_are_named_and_counted() {
+    let (rows, outcome, model) = known();
+    let items = items(&rows, &outcome, &model);
+    for pair in outcome.pairs.iter().step_by(600) {
+        let shared = items.shared_keys(pair.one, pair.other);
+        assert!(shared.iter().any(|key| key.open), "a candidate shares an open key: {shared:?}");
+        assert!(shared.iter().all(|key| key.carriers >= 2 && key.open == (key.carriers <= 40)), "{shared:?}");
+        assert_eq!(shared, items.shared_keys(pair.other, pair.one));
+    }
+}
+
+#[test]
 fn a_description_finds_the_records_it_was_taken_from() {
     let (rows, outcome, model) = known();
     let place = |name: &str| rows.header.iter().position(|column| column == name).unwrap();

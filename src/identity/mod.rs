@@ -3,7 +3,10 @@
 
 use crate::settings;
 use clap::Subcommand;
-use tributary_identity_files::{EvaluateArgs, RunArgs, TrainArgs, evaluate, run, train};
+use std::io::IsTerminal as _;
+use tributary_identity_files::{
+    EvaluateArgs, ExplainArgs, HowArgs, RunArgs, SearchArgs, TrainArgs, evaluate, explain, how, run, search, train,
+};
 
 /// Commands of `tributary identity`.
 #[derive(Subcommand)]
@@ -21,6 +24,16 @@ pub enum IdentityCommand {
     #[command(after_help = "Example: tributary identity evaluate --truth people.csv --key id --truth-column person \
         --clusters clusters.parquet --pairs pairs.parquet")]
     Evaluate(EvaluateArgs),
+    /// Say why two records of files are one person, or why not
+    #[command(after_help = "Example: tributary identity explain 17 4711 --file customers.csv --key id --svg why.svg")]
+    Explain(ExplainArgs),
+    /// Say how a profile of files came about: its merges in order, and what alone holds it together
+    #[command(after_help = "Example: tributary identity how 17 --file customers.csv --key id")]
+    How(HowArgs),
+    /// Find the records of files that fit a description best
+    #[command(after_help = "Example: tributary identity search '{\"name\": \"Ann Lee\", \"phone\": \"555 0100\"}' \
+        --file customers.csv --key id")]
+    Search(SearchArgs),
 }
 
 impl IdentityCommand {
@@ -34,7 +47,15 @@ impl IdentityCommand {
             Self::Run(args) => drop(run(&args, settings::threads()?, &mut out)?),
             Self::Train(args) => train(&args, settings::threads()?, &mut out)?,
             Self::Evaluate(args) => drop(evaluate(&args, &mut out)?),
+            Self::Explain(args) => explain(&args, settings::threads()?, colour(), &mut out)?,
+            Self::How(args) => how(&args, settings::threads()?, colour(), &mut out)?,
+            Self::Search(args) => search(&args, settings::threads()?, &mut out)?,
         }
         Ok(())
     }
+}
+
+/// Whether standard output shows colours; NO_COLOR set to anything forbids them.
+fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -4,7 +4,10 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use tributary_identity_files::{EvaluateArgs, Result, RunArgs, TrainArgs, evaluate, run, train};
+use tributary_identity_files::{
+    EvaluateArgs, ExplainArgs, HowArgs, Result, RunArgs, SearchArgs, TrainArgs, evaluate, explain, how, run, search,
+    train,
+};
 
 #[derive(Parser)]
 struct Cli {
@@ -20,6 +23,9 @@ enum Command {
     Run(RunArgs),
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
+    Explain(ExplainArgs),
+    How(HowArgs),
+    Search(SearchArgs),
 }
 
 fn carry_out(cli: Cli) -> Result<()> {
@@ -28,6 +34,9 @@ fn carry_out(cli: Cli) -> Result<()> {
         Command::Run(args) => run(&args, cli.threads, &mut out).map(drop),
         Command::Train(args) => train(&args, cli.threads, &mut out),
         Command::Evaluate(args) => evaluate(&args, &mut out).map(drop),
+        Command::Explain(args) => explain(&args, cli.threads, false, &mut out),
+        Command::How(args) => how(&args, cli.threads, false, &mut out),
+        Command::Search(args) => search(&args, cli.threads, &mut out),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The flags of `tributary identity run`, `train` and `evaluate`.
+//! The flags of the commands of `tributary identity` on files.
 
 use clap::Args;
 use std::path::PathBuf;
@@ -82,4 +82,69 @@ pub struct EvaluateArgs {
     /// Folder for charts of the pairs over thresholds and of their calibration, SVG
     #[arg(long, value_name = "DIR", requires = "pairs")]
     pub charts: Option<PathBuf>,
+}
+
+/// The records a question is asked of.
+#[derive(Args, Clone, Debug)]
+pub struct RecordsArgs {
+    /// CSV or Parquet file of records; may be repeated
+    #[arg(long = "file", required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Column that names each record; unique within a file, never compared
+    #[arg(long, value_name = "COLUMN")]
+    pub key: String,
+    /// Model to use as it is; without one it is trained on the files
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    /// What columns are and how to cluster, YAML; without it columns are recognised
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Column not to be looked at, such as the right answer; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    pub ignore: Vec<String>,
+    /// Print JSON in place of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `tributary identity explain`.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainArgs {
+    /// Key of a record; with several files, the file's stem and a colon before it
+    #[arg(value_name = "KEY")]
+    pub one: String,
+    /// Key of the other record
+    #[arg(value_name = "KEY")]
+    pub other: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap shows the flags, not this")]
+    pub records: RecordsArgs,
+    /// Where to write the waterfall of the pair, SVG
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+/// Flags of `tributary identity how`.
+#[derive(Args, Clone, Debug)]
+pub struct HowArgs {
+    /// Key of any record of the profile; with several files, the file's stem and a colon before it
+    #[arg(value_name = "KEY")]
+    pub record: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap shows the flags, not this")]
+    pub records: RecordsArgs,
+}
+
+/// Flags of `tributary identity search`.
+#[derive(Args, Clone, Debug)]
+pub struct SearchArgs {
+    /// What is known, a JSON object such as '{"name": "Ann Lee", "phone": "555 0100"}'
+    #[arg(value_name = "JSON")]
+    pub attributes: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap shows the flags, not this")]
+    pub records: RecordsArgs,
+    /// Most records to show
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    pub limit: usize,
 }

@@ -7,7 +7,7 @@ use crate::matching::bounds::Bounds;
 use serde::Serialize;
 
 /// Most nodes for which bridges are sought; units have no more.
-const NODES_MAX: usize = 64;
+const NODES_MAX: usize = Bounds::REAL.unit;
 /// Most contributions named for a merge.
 const EVIDENCE_MAX: usize = 3;
 

@@ -23,6 +23,7 @@ mod pair;
 mod path;
 mod picture;
 mod search;
+mod shared_keys;
 mod text;
 mod why_not;
 

@@ -29,7 +29,12 @@ pub(super) fn percent(probability: f64) -> String {
         0.0995..0.995 => 2,
         _ => 1,
     };
-    format!("{:.decimals$} %", probability * 100.0)
+    let text = format!("{:.decimals$} %", probability * 100.0);
+    match text.as_str() {
+        "100.000 %" if probability < 1.0 => ">99.999 %".to_owned(),
+        "0.000 %" if probability > 0.0 => "<0.001 %".to_owned(),
+        _ => text,
+    }
 }
 
 /// Text without signs that steer a terminal.
