@@ -27,6 +27,12 @@ pub struct RunArgs {
     /// Judged pairs that refine the model: record_key_l, record_key_r, is_match (CSV or Parquet)
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// Join no two records of one file by themselves, and write no pair within a file
+    #[arg(long)]
+    pub link_only: bool,
+    /// Put at most one record of each file into a profile
+    #[arg(long)]
+    pub one_to_one: bool,
     /// Column of the right answer: kept from matching, compared with afterwards
     #[arg(long, value_name = "COLUMN")]
     pub evaluate_against: Option<String>,

@@ -19,6 +19,7 @@ mod evaluate;
 mod explain;
 mod input;
 mod labels;
+mod linking;
 mod output;
 mod progress;
 mod quality;

@@ -4,6 +4,7 @@ use crate::args::RunArgs;
 use crate::config::Config;
 use crate::input::{Input, read_all};
 use crate::labels::read_labels;
+use crate::linking::Linking;
 use crate::progress::Progress;
 use crate::quality::{Calibration, Quality};
 use crate::{Error, Result, output, report};
@@ -40,7 +41,8 @@ pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summa
     let labels = read_labels(args.labels.as_deref(), &mut input)?;
     let filled = begin_report(out, &input)?;
     let options = Options { threads, cut: config.cut, model, roles: config.roles, labels, ..Options::default() };
-    let outcome = resolve(&mut input, &options, args.model.as_deref())?;
+    let mut outcome = resolve(&mut input, &options, args.model.as_deref())?;
+    Linking { link_only: args.link_only, one_to_one: args.one_to_one }.apply(&mut outcome, &input);
     report::columns(out, &outcome.recognised, &filled)?;
     output::write_clusters(&args.out, &input, &outcome)?;
     if let Some(path) = &args.pairs {
@@ -57,6 +59,10 @@ pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summa
 
 /// Refuses outputs that cannot be written or would write over what is read.
 fn check_outputs(args: &RunArgs) -> Result<()> {
+    if (args.link_only || args.one_to_one) && args.files.len() < 2 {
+        let reason = "--link-only and --one-to-one join records of several files: give two or more".to_owned();
+        return Err(Error::Usage { reason });
+    }
     for path in std::iter::once(&args.out).chain(&args.pairs) {
         output::check_name(path)?;
         let read = args.files.iter().chain(&args.config).chain(&args.model).chain(&args.labels);

@@ -101,6 +101,59 @@ fn judge(folder: &Folder, truth: &[&str]) -> String {
     String::from_utf8(out).unwrap()
 }
 
+/// Three records of one person in one file and one in the other.
+fn two_files(folder: &Folder) -> tributary_identity_files::RunArgs {
+    let mut records = people(300, 0.0, 28);
+    let again: Vec<Person> = records[..100].to_vec();
+    let twice: Vec<Person> =
+        records[..50].iter().cloned().map(|person| Person { id: person.id + 1000, ..person }).collect();
+    records.extend(twice);
+    folder.write("ours.csv", csv(&records, &USUAL));
+    folder.write("theirs.csv", csv(&again, &USUAL));
+    let mut args = folder.args(&["ours.csv", "theirs.csv"]);
+    args.evaluate_against = Some("truth".into());
+    args
+}
+
+/// Of each profile, how many records each file has.
+fn by_file(folder: &Folder) -> Vec<(usize, usize)> {
+    let text = folder.read("clusters.csv");
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for cells in text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>()) {
+        let (ours, theirs) = counts.entry(cells[1]).or_default();
+        *if cells[3] == "ours" { ours } else { theirs } += 1;
+    }
+    counts.into_values().collect()
+}
+
+#[test]
+fn one_to_one_puts_one_record_of_a_file_into_a_profile() {
+    let folder = Folder::new();
+    let mut args = two_files(&folder);
+    ran(&args);
+    assert!(by_file(&folder).iter().filter(|&&counts| counts == (2, 1)).count() >= 45);
+    args.one_to_one = true;
+    ran(&args);
+    let counts = by_file(&folder);
+    assert!(counts.iter().all(|&(ours, theirs)| ours <= 1 && theirs <= 1), "{counts:?}");
+    assert!(counts.iter().filter(|&&counts| counts == (1, 1)).count() >= 95, "{counts:?}");
+}
+
+#[test]
+fn link_only_makes_no_pair_within_a_file() {
+    let folder = Folder::new();
+    let mut args = two_files(&folder);
+    args.link_only = true;
+    ran(&args);
+    let pairs = folder.read("pairs.csv");
+    assert!(pairs.lines().skip(1).all(|line| !line.ends_with("ours,ours") && !line.ends_with("theirs,theirs")));
+    let counts = by_file(&folder);
+    assert!(counts.iter().all(|&(ours, theirs)| (ours <= 1 && theirs <= 1) || (ours > 0 && theirs > 0)), "{counts:?}");
+    args.files.pop();
+    args.out = folder.path("other.csv");
+    assert!(common::refused(&args).to_string().contains("give two or more"));
+}
+
 #[test]
 fn files_of_one_stem_are_refused() {
     let folder = Folder::new();

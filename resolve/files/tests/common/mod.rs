@@ -180,6 +180,8 @@ impl Folder {
             config: None,
             model: None,
             labels: None,
+            link_only: false,
+            one_to_one: false,
             evaluate_against: None,
         }
     }
