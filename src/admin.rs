@@ -1,7 +1,7 @@
 //! The admin port: health, readiness, metrics, flush and SQL, beside the
 //! profile and segment API of the profile store.
 
-use crate::metrics::PositionMetrics;
+use crate::metrics::{MatchingMetrics, PositionMetrics};
 use crate::worker::Trouble;
 use anyhow::Context as _;
 use axum::Router;
@@ -24,6 +24,7 @@ use tributary_log::{Health, Log};
 use tributary_profile_store::Tables;
 use tributary_profile_store::query::{Error as QueryError, Format, Kind, QueryEngine, write_result};
 use tributary_serve::error_response as failure;
+use tributary_state::State;
 
 /// Longest wait of a scrape for the ends of the log.
 const ENDS_PATIENCE: Duration = Duration::from_secs(2);
@@ -45,6 +46,10 @@ pub struct Admin {
     pub registry: Registry,
     /// Offsets, set at each scrape.
     pub offsets: PositionMetrics,
+    /// The live state, for what it matches.
+    pub state: State,
+    /// What matching holds, set at each scrape.
+    pub matching: MatchingMetrics,
     /// Set once the ingest port accepts, cleared at shutdown.
     pub accepting: Arc<AtomicBool>,
     /// Who may ask.
@@ -134,6 +139,10 @@ async fn ready(Shared(admin): Shared<Admin>) -> Response {
 async fn metrics(Shared(admin): Shared<Admin>) -> Response {
     if let Ok(Ok(ends)) = tokio::time::timeout(ENDS_PATIENCE, admin.log.durable_ends()).await {
         admin.offsets.observe(&ends, &admin.positions.borrow(), &admin.tables.recorded());
+    }
+    let state = admin.state.clone();
+    if let Ok(Some(matching)) = tokio::task::spawn_blocking(move || state.matching()).await {
+        admin.matching.observe(&matching);
     }
     let mut text = Vec::new();
     match TextEncoder::new().encode(&admin.registry.gather(), &mut text) {

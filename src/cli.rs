@@ -41,7 +41,7 @@ enum Command {
     /// List, check or read the pull sources of a configuration
     #[command(subcommand, after_help = "Example: tributary source check --config tributary.yaml crm")]
     Source(SourceCommand),
-    /// Find which records are about one person, train and judge
+    /// Find which records are about one person, train and judge; decide on a running server
     #[command(subcommand, after_help = "Example: tributary identity run customers.csv --key id")]
     Identity(IdentityCommand),
     /// Run the whole job on generated customers and show what comes out
@@ -190,7 +190,7 @@ impl Command {
             Self::Source(SourceCommand::List { config }) => pull::list(&Config::load(&config)?),
             Self::Source(SourceCommand::Check(args)) => pull::check(&Config::load(&args.config)?, &args.name).await,
             Self::Source(SourceCommand::Read(args)) => pull::print(&Config::load(&args.config)?, &args.name).await,
-            Self::Identity(command) => Ok(tokio::task::spawn_blocking(|| command.run()).await??),
+            Self::Identity(command) => command.run().await,
             Self::Demo(args) => demo::run(args).await,
         }
     }
@@ -203,6 +203,7 @@ impl ConfigCommand {
                 let config = Config::load(&file)?;
                 pull::sources(&config)?;
                 webhooks::mounted(&config)?;
+                settings::matcher(&config.identity)?;
                 Ok(writeln!(std::io::stdout(), "{}: ok, {} sources", file.display(), config.sources.len())?)
             }
             Self::Schema => {

@@ -2,7 +2,7 @@
 
 use crate::data_dir::ServerAddress;
 use anyhow::{Context as _, bail};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -51,8 +51,33 @@ pub async fn segment(server: &ServerAddress, verb: &str, segment: Vec<u8>) -> an
     Ok(send(server, &path, |request| request.body(segment)).await?.json().await?)
 }
 
+/// Asks the admin API for the JSON at `path`.
+///
+/// # Errors
+/// If the server does not answer or refuses.
+pub async fn get(server: &ServerAddress, path: &str) -> anyhow::Result<Value> {
+    Ok(send_by(server, Method::GET, path, |request| request).await?.json().await?)
+}
+
+/// Posts JSON to the admin API and returns its answer.
+///
+/// # Errors
+/// If the server does not answer or refuses.
+pub async fn post(server: &ServerAddress, path: &str, body: &Value) -> anyhow::Result<Value> {
+    Ok(send(server, path, |request| request.json(body)).await?.json().await?)
+}
+
 async fn send(
     server: &ServerAddress,
+    path: &str,
+    with_body: impl FnOnce(RequestBuilder) -> RequestBuilder,
+) -> anyhow::Result<Response> {
+    send_by(server, Method::POST, path, with_body).await
+}
+
+async fn send_by(
+    server: &ServerAddress,
+    method: Method,
     path: &str,
     with_body: impl FnOnce(RequestBuilder) -> RequestBuilder,
 ) -> anyhow::Result<Response> {
@@ -61,7 +86,7 @@ async fn send(
         let is_v4 = address.is_ipv4();
         address.set_ip(if is_v4 { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) });
     }
-    let request = with_body(client()?.post(format!("http://{address}{path}")).bearer_auth(&server.token));
+    let request = with_body(client()?.request(method, format!("http://{address}{path}")).bearer_auth(&server.token));
     let response = request.send().await;
     checked(response.with_context(|| format!("ask the server at {address} (process {})", server.pid))?).await
 }

@@ -8,6 +8,7 @@ mod client;
 mod data_dir;
 mod demo;
 mod identity;
+mod identity_live;
 mod log_ends;
 mod metrics;
 mod pipeline;

@@ -2,10 +2,10 @@
 //! the positions. With those of the gateway they let the books be balanced:
 //! accepted = counted + failed + duplicates + suppressed + what is in flight.
 
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use std::collections::BTreeMap;
 use tributary_protocol::LogValue;
-use tributary_state::Applied;
+use tributary_state::{Applied, Matching};
 
 fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
@@ -19,6 +19,7 @@ pub struct WorkerMetrics {
     failed: IntCounter,
     duplicates: IntCounter,
     suppressed: IntCounter,
+    matching: Counter,
     /// Reads of the log that failed and are tried again.
     pub read_errors: IntCounter,
 }
@@ -34,9 +35,12 @@ impl WorkerMetrics {
         let records = counters(registry, "tributary_worker_records_total", help, &["outcome"])?;
         let read_errors = IntCounter::new("tributary_worker_read_errors_total", "failed reads of the log")?;
         registry.register(Box::new(read_errors.clone()))?;
+        let matching =
+            Counter::new("tributary_resolve_matching_seconds_total", "time the worker spent matching records")?;
+        registry.register(Box::new(matching.clone()))?;
         let of = |outcome: &str| records.with_label_values(&[outcome]);
         let (duplicates, suppressed) = (of("duplicate"), of("suppressed"));
-        Ok(Self { counted: of("counted"), failed: of("failed"), duplicates, suppressed, read_errors })
+        Ok(Self { counted: of("counted"), failed: of("failed"), duplicates, suppressed, matching, read_errors })
     }
 
     /// Counts what a batch did.
@@ -46,6 +50,7 @@ impl WorkerMetrics {
         self.failed.inc_by(failed as u64);
         self.duplicates.inc_by(applied.duplicates);
         self.suppressed.inc_by(applied.suppressed);
+        self.matching.inc_by(applied.matching.as_secs_f64());
     }
 }
 
@@ -127,5 +132,49 @@ impl PositionMetrics {
                 gauge.set(i64::try_from(*offset).unwrap_or(i64::MAX));
             }
         }
+    }
+}
+
+/// What the matching model holds, set when it is asked for.
+#[derive(Clone)]
+pub struct MatchingMetrics {
+    items: IntGauge,
+    trained_on: IntGauge,
+    out_of_range: IntGauge,
+    bytes: IntGauge,
+    review: IntGauge,
+}
+
+impl MatchingMetrics {
+    /// Registers the gauges.
+    ///
+    /// # Errors
+    /// If a metric of that name exists.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone())).map(|()| gauge)
+        };
+        Ok(Self {
+            items: gauge("tributary_resolve_items", "live items that are matched")?,
+            trained_on: gauge("tributary_resolve_model_records", "records that the matching model was trained on")?,
+            out_of_range: gauge(
+                "tributary_resolve_model_out_of_range",
+                "1 if live items are not between a quarter and four times what the model was trained on",
+            )?,
+            bytes: gauge("tributary_resolve_resident_bytes", "estimated bytes that matching holds in memory")?,
+            review: gauge("tributary_resolve_review_pairs", "pairs that were held back for review")?,
+        })
+    }
+
+    /// Sets the gauges.
+    pub fn observe(&self, matching: &Matching) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let (items, trained_on) = (matching.stats.items as u64, matching.trained_on);
+        self.items.set(number(matching.stats.items));
+        self.trained_on.set(i64::try_from(trained_on).unwrap_or(i64::MAX));
+        self.out_of_range.set(i64::from(items * 4 < trained_on || items > trained_on * 4));
+        self.bytes.set(number(matching.stats.bytes));
+        self.review.set(number(matching.review));
     }
 }

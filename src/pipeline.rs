@@ -8,7 +8,8 @@
 use crate::admin::{self, Access, Admin};
 use crate::blocked::Blocked;
 use crate::data_dir::{DataDir, ServerAddress};
-use crate::metrics::{PositionMetrics, PullMetrics, WorkerMetrics};
+use crate::identity_live::{self, IdentityApi};
+use crate::metrics::{MatchingMetrics, PositionMetrics, PullMetrics, WorkerMetrics};
 use crate::pull::{self, Pull};
 use crate::recovery::{self, Stores};
 use crate::settings::Settings;
@@ -110,10 +111,19 @@ fn routes(
         engine: engine.clone(),
         registry: registry.clone(),
         offsets: PositionMetrics::new(registry)?,
+        state: state.clone(),
+        matching: MatchingMetrics::new(registry)?,
         accepting: Arc::clone(accepting),
         access: Access { configured: settings.admin_token(), of_run: address.token.as_str().into() },
     };
-    Ok(admin::router(admin, api::router(ApiState { engine, state: state.clone(), source_names })))
+    let identity = IdentityApi {
+        log: Arc::clone(log),
+        positions: worker.positions(),
+        state: state.clone(),
+        source_names: source_names.clone(),
+    };
+    let api = api::router(ApiState { engine, state: state.clone(), source_names });
+    Ok(admin::router(admin, api.merge(identity_live::router(identity))))
 }
 
 async fn listen(address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {

@@ -9,7 +9,7 @@
 //! needed that could itself be lost.
 
 use crate::data_dir::DataDir;
-use crate::settings::Settings;
+use crate::settings::{Settings, matcher};
 use crate::worker::Decoder;
 use anyhow::Context as _;
 use futures::TryStreamExt as _;
@@ -44,7 +44,14 @@ pub struct Stores {
 /// If one of them cannot be read or written.
 pub async fn open(settings: &Settings, folder: &DataDir, log: &dyn Log) -> anyhow::Result<Stores> {
     discard_lost(folder)?;
-    let stores = open_once(settings, folder, log).await?;
+    let stores = match open_once(settings, folder, log).await {
+        Err(error) if is_by_other_rules(&error) => {
+            tracing::warn!("the state was made by other rules of identity or another version, and is made again");
+            put_aside(folder)?;
+            open_once(settings, folder, log).await?
+        }
+        opened => opened?,
+    };
     if !is_behind(&stores)? {
         return Ok(stores);
     }
@@ -53,8 +60,7 @@ pub async fn open(settings: &Settings, folder: &DataDir, log: &dyn Log) -> anyho
     } else {
         drop(stores);
         tracing::error!("the state is behind the table events: it lost what it had stored, and is made again");
-        std::fs::rename(folder.state(), lost(folder)).context("put the lost state aside")?;
-        discard_lost(folder)?;
+        put_aside(folder)?;
         rebuild(open_once(settings, folder, log).await?).await?;
     }
     // Opened again: every row of the rebuilt state is one that the tables must look at.
@@ -63,6 +69,15 @@ pub async fn open(settings: &Settings, folder: &DataDir, log: &dyn Log) -> anyho
 
 fn lost(folder: &DataDir) -> std::path::PathBuf {
     folder.path().join("state.lost")
+}
+
+fn put_aside(folder: &DataDir) -> anyhow::Result<()> {
+    std::fs::rename(folder.state(), lost(folder)).context("put the lost state aside")?;
+    discard_lost(folder)
+}
+
+fn is_by_other_rules(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<tributary_state::Error>(), Some(tributary_state::Error::OtherRules))
 }
 
 fn discard_lost(folder: &DataDir) -> anyhow::Result<()> {
@@ -90,8 +105,12 @@ async fn open_state(path: std::path::PathBuf, settings: &Settings, log: &dyn Log
         format!("open the state {path}: if it is damaged, delete that folder, and it is made again from the tables")
     };
     let said = advice(&path);
-    let opened = tokio::task::spawn_blocking(move || State::open(&path, id, partitions, options)).await?;
-    opened.context(said)
+    let matcher = matcher(&settings.config.identity)?;
+    let open = move || match matcher {
+        Some(matcher) => State::open_matching(&path, id, options, matcher),
+        None => State::open(&path, id, partitions, options),
+    };
+    tokio::task::spawn_blocking(open).await?.context(said)
 }
 
 /// Whether the state lacks records that `events` or `failed_events` hold.

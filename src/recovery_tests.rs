@@ -8,10 +8,11 @@ use crate::metrics::WorkerMetrics;
 use crate::stages::Stages;
 use crate::worker::Worker;
 use serde_json::json;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tributary_config::Config;
+use tributary_config::{Config, IdentityMode};
 use tributary_ingest::normalise::{BatchDefaults, Normaliser};
 use tributary_ingest::{Frames, Limits};
 use tributary_log::{Entry, Error, Frame, Health, Position};
@@ -23,8 +24,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const EXPORTED: [&str; 4] = ["events", "failed_events", "identities", "profiles"];
 
 fn settings(data_dir: &Path) -> Settings {
+    settings_in(IdentityMode::Deterministic, data_dir)
+}
+
+fn settings_in(mode: IdentityMode, data_dir: &Path) -> Settings {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    Settings { config: Config::default(), data_dir: data_dir.to_owned(), listen: any, admin: any }
+    let mut config = Config::default();
+    config.identity.mode = mode;
+    Settings { config, data_dir: data_dir.to_owned(), listen: any, admin: any }
 }
 
 /// An event as the gateway writes it into the log.
@@ -71,8 +78,18 @@ async fn session(data_dir: &Path, added: &[LogValue]) -> Vec<String> {
     session_on(log, data_dir, added).await
 }
 
+/// As [`session`], in a mode of identity.
+async fn session_in(mode: IdentityMode, data_dir: &Path, added: &[LogValue]) -> Vec<String> {
+    let settings = settings_in(mode, data_dir);
+    let log = settings.open_log(data_dir).await.unwrap();
+    session_with(settings, log, data_dir, added).await
+}
+
 async fn session_on(log: Arc<dyn Log>, data_dir: &Path, added: &[LogValue]) -> Vec<String> {
-    let settings = settings(data_dir);
+    session_with(settings(data_dir), log, data_dir, added).await
+}
+
+async fn session_with(settings: Settings, log: Arc<dyn Log>, data_dir: &Path, added: &[LogValue]) -> Vec<String> {
     let folder = DataDir::open(data_dir).unwrap();
     let stores = open(&settings, &folder, &*log).await.unwrap();
     let mut stages = Stages::new(Arc::clone(&log), Arc::clone(&stores.tables));
@@ -121,13 +138,56 @@ fn copy(from: &Path, to: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_state_that_is_gone_comes_back_the_same() {
+    for mode in [IdentityMode::Deterministic, IdentityMode::Observe, IdentityMode::Probabilistic] {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = session_in(mode, dir.path(), &values(0..200)).await;
+        assert_eq!(profiles(&rows), 7, "{mode:?}");
+        std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+        assert_eq!(session_in(mode, dir.path(), &[]).await, rows, "{mode:?}");
+        // What came before counts as a repeat, also for failed events.
+        assert_eq!(session_in(mode, dir.path(), &values(0..200)).await, rows, "{mode:?}");
+    }
+}
+
+fn profiles(rows: &[String]) -> usize {
+    rows.iter().filter(|row| row.starts_with("profiles: ")).count() - 1
+}
+
+/// Two visits of one person and one of a namesake, without a common identifier.
+fn visits() -> Vec<LogValue> {
+    let visit = |number: i64, anonymous: &str, birthday: &str, phone: &str, street: &str| {
+        let event = json!({
+            "type": "identify", "anonymousId": anonymous, "messageId": format!("v{number}"),
+            "timestamp": "2026-01-01T00:00:00Z",
+            "traits": {
+                "firstName": "Leonora", "lastName": "Featherstone", "birthday": birthday, "phone": phone,
+                "address": { "street": street, "city": "Hereford", "postalCode": "HR1 2BB" },
+            },
+        });
+        normalised(&event.to_string(), Timestamp(1_800_000_000_000_000 + number))
+    };
+    vec![
+        visit(0, "v-a", "1971-03-04", "+441432264123", "14 Castle Street"),
+        visit(1, "v-b", "1971-03-04", "+441432264123", "14 Castle St"),
+        visit(2, "v-c", "1998-11-27", "+441432777888", "3 Mill Lane"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_the_mode_makes_the_state_again() {
+    let identities = |rows: Vec<String>| -> Vec<String> {
+        rows.into_iter().filter(|row| row.starts_with("identities: ") && !row.contains("profile_id")).collect()
+    };
+    let profiles = |rows: &[String]| rows.iter().filter_map(|row| row.rsplit(',').next()).collect::<HashSet<_>>().len();
     let dir = tempfile::tempdir().unwrap();
-    let rows = session(dir.path(), &values(0..200)).await;
-    assert_eq!(rows.iter().filter(|row| row.starts_with("profiles: ")).count(), 1 + 7);
-    std::fs::remove_dir_all(dir.path().join("state")).unwrap();
-    assert_eq!(session(dir.path(), &[]).await, rows);
-    // What came before counts as a repeat, also for failed events.
-    assert_eq!(session(dir.path(), &values(0..200)).await, rows);
+    let apart = identities(session_in(IdentityMode::Deterministic, dir.path(), &visits()).await);
+    assert_eq!(profiles(&apart), 3);
+    let together = identities(session_in(IdentityMode::Probabilistic, dir.path(), &[]).await);
+    assert_eq!(profiles(&together), 2, "{together:#?}");
+    let other = tempfile::tempdir().unwrap();
+    let afresh = session_in(IdentityMode::Probabilistic, other.path(), &visits()).await;
+    assert_eq!(identities(afresh), together);
+    assert_eq!(identities(session_in(IdentityMode::Deterministic, dir.path(), &[]).await), apart);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -231,6 +291,6 @@ fn values_of_every_outcome_are_tested() {
     let failed = |value: &&LogValue| matches!(value, LogValue::Failed(_));
     let all = values(0..60);
     assert_eq!(all.iter().filter(failed).count(), 10);
-    let keys: std::collections::HashSet<_> = all.iter().map(LogValue::dedup_key).collect();
+    let keys: HashSet<_> = all.iter().map(LogValue::dedup_key).collect();
     assert_eq!(keys.len(), 50, "ten are repeats");
 }

@@ -3,18 +3,20 @@
 use crate::cli::RunArgs;
 use crate::data_dir::DataDir;
 use anyhow::{Context as _, bail};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tributary_config::{Config, IdKey, LogSettings, Source, SurvivorshipRule};
+use tributary_config::{Config, IdKey, IdentityMode, IdentitySettings, LogSettings, Source, SurvivorshipRule};
 use tributary_ingest::gateway::{HttpSource, Limits};
 use tributary_log::{EmbeddedLog, EmbeddedOptions, KafkaLog, KafkaOptions, Log};
 use tributary_profile_store::query::QueryLimits;
 use tributary_profile_store::{TableSettings, TraitType};
 use tributary_resolve::DEFAULT_ID_KEY;
+use tributary_resolve::matching::Model;
 use tributary_serve::ServeSettings;
-use tributary_state::{Options, Rule, fold_trait_name};
+use tributary_state::{Identity, Matcher, ModelMatcher, Options, Rule, fold_trait_name};
 
 /// The data folder where nothing else is said.
 pub const DATA_DIR: &str = "./tributary-data";
@@ -111,7 +113,22 @@ impl Settings {
             generic_after: self.config.identity.generic_after,
             survivorship: rules.traits.iter().map(|(name, own)| (fold_trait_name(name), rule(own))).collect(),
             survivorship_default: rule(&rules.default),
+            identity: match self.config.identity.mode {
+                IdentityMode::Deterministic => Identity::Deterministic,
+                IdentityMode::Observe => Identity::Observe,
+                IdentityMode::Probabilistic => Identity::Probabilistic,
+            },
+            unique_sources: self.unique_sources(),
         }
+    }
+
+    /// Sources that hold no person twice.
+    fn unique_sources(&self) -> BTreeSet<String> {
+        let unique = |source: &Source| match source {
+            Source::File(file) if file.unique => Some(file.name.clone()),
+            _ => None,
+        };
+        self.config.sources.iter().filter_map(unique).collect()
     }
 
     /// Settings of the tables.
@@ -182,6 +199,26 @@ impl Settings {
     pub fn source_names(&self) -> Vec<String> {
         self.config.sources.iter().map(|source| source.name().to_owned()).collect()
     }
+}
+
+/// The matcher that the configured mode of identity needs.
+///
+/// # Errors
+/// If the model cannot be read.
+pub fn matcher(identity: &IdentitySettings) -> anyhow::Result<Option<Box<dyn Matcher>>> {
+    if identity.mode == IdentityMode::Deterministic {
+        return Ok(None);
+    }
+    let model = match &identity.model {
+        None => Model::people().clone(),
+        Some(path) => {
+            let said = || format!("read the matching model {}", path.display());
+            let text = std::fs::read_to_string(path).with_context(said)?;
+            Model::from_json(&text).with_context(said)?
+        }
+    };
+    let matcher = ModelMatcher::new(model, identity.cut, threads()?).context("make the matcher of identity")?;
+    Ok(Some(Box::new(matcher)))
 }
 
 fn trait_type(kind: tributary_config::TraitType) -> TraitType {

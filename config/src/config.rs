@@ -13,8 +13,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Names that no source may have: the kinds of identifiers.
-pub const NAMES_RESERVED: [&str; 7] = ["user_id", "email", "anonymous_id", "device", "phone", "group_id", "profile_id"];
+/// Names that no source may have: the kinds of identifiers, and the source of our own records.
+pub const NAMES_RESERVED: [&str; 8] =
+    ["user_id", "email", "anonymous_id", "device", "phone", "group_id", "profile_id", "tributary"];
 
 const DATA_DIR: &str = "./tributary-data";
 
@@ -166,7 +167,7 @@ impl Config {
                 return Err((at("name"), format!("{name:?} is not of the form [a-z0-9_-]+")));
             }
             if NAMES_RESERVED.contains(&name) {
-                return Err((at("name"), format!("{name:?} is a kind of identifier")));
+                return Err((at("name"), format!("{name:?} is a kind of identifier or our own")));
             }
             if !names.insert(name) {
                 return Err((at("name"), format!("{name:?} is the name of two sources")));
@@ -228,6 +229,7 @@ impl Config {
             ("ingest.event_bytes_max", ingest.event_bytes_max <= ingest.batch_bytes_max, "more than batch_bytes_max"),
             ("admin.token", !token_empty, "empty"),
             ("admin.listen", !admin_open, "beyond loopback the admin port needs `admin.token`"),
+            ("identity.cut", self.identity.cut > 0.0 && self.identity.cut <= 1.0, "not above 0 and at most 1"),
             ("identity.generic_after", self.identity.generic_after > 0, "not at least 1"),
             (
                 "tables.commit_interval_seconds",

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Where accepted records are made durable.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -119,10 +120,33 @@ impl Default for AdminSettings {
     }
 }
 
+/// What decides which records are one person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum IdentityMode {
+    /// Identifiers that were seen together.
+    #[default]
+    Deterministic,
+    /// The same; what the matching model would join is suggested for review.
+    Observe,
+    /// `user_id`s, a source's own keys and custom kinds that were seen together; the matching model for
+    /// everything else that records tell.
+    Probabilistic,
+}
+
 /// How records become people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentitySettings {
+    /// `deterministic`, `observe` or `probabilistic`; a change makes the state again at the next start.
+    /// Default `deterministic`.
+    pub mode: IdentityMode,
+    /// File of the matching model, as `tributary identity train` writes it; a relative path starts from the
+    /// working folder. Default: the one that ships, for records of people.
+    pub model: Option<PathBuf>,
+    /// Least mean match probability at which two groups of records become one profile, above 0 and at most 1.
+    /// Default 0.4.
+    pub cut: f64,
     /// An identifier seen with more distinct user_ids than this joins nothing. Default 25.
     pub generic_after: u32,
     /// Key of the profile ids, 32 hexadecimal digits; fixed when the data folder is created.
@@ -134,7 +158,14 @@ pub struct IdentitySettings {
 
 impl Default for IdentitySettings {
     fn default() -> Self {
-        Self { generic_after: 25, id_key: None, blocked_values: BTreeMap::new() }
+        Self {
+            mode: IdentityMode::default(),
+            model: None,
+            cut: 0.4,
+            generic_after: 25,
+            id_key: None,
+            blocked_values: BTreeMap::new(),
+        }
     }
 }
 

@@ -107,6 +107,9 @@ pub struct FileSource {
     pub format: Option<FileFormat>,
     /// What a row becomes.
     pub record: RecordType,
+    /// Whether it holds no person twice: two of its keys then never become one profile by matching. Default false.
+    #[serde(default)]
+    pub unique: bool,
     /// Name of the stream, `[a-z0-9_-]+`. Default: the file's stem, folded to these letters.
     #[serde(default)]
     pub stream: String,

@@ -19,5 +19,5 @@ mod resolver;
 pub use anchor::{AnchorKey, DEFAULT_ID_KEY, anchor, profile_id};
 pub use evidence::{Edge, Evidence, Neighbour, NodeFacts, NodeId, Strength};
 pub use graph::Graph;
-pub use kruskal::{Forest, kruskal};
+pub use kruskal::{Apart, Forest, kruskal, kruskal_apart};
 pub use resolver::{Changes, Component, EdgeChange, Resolver};

@@ -1,6 +1,7 @@
 //! `tributary identity`: which records are about one person. The commands on
-//! files are carried out by `tributary-identity-files`.
+//! files are carried out by `tributary-identity-files`, all others by the running server.
 
+use crate::identity_live::command::LiveCommand;
 use crate::settings;
 use clap::Subcommand;
 use std::io::IsTerminal as _;
@@ -34,6 +35,8 @@ pub enum IdentityCommand {
     #[command(after_help = "Example: tributary identity search '{\"name\": \"Ann Lee\", \"phone\": \"555 0100\"}' \
         --file customers.csv --key id")]
     Search(SearchArgs),
+    #[command(flatten)]
+    Live(LiveCommand),
 }
 
 impl IdentityCommand {
@@ -41,7 +44,14 @@ impl IdentityCommand {
     ///
     /// # Errors
     /// What the command reports: file, column and row of what is wrong.
-    pub fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Live(command) => command.run().await,
+            on_files => tokio::task::spawn_blocking(|| on_files.run_on_files()).await?,
+        }
+    }
+
+    fn run_on_files(self) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         match self {
             Self::Run(args) => drop(run(&args, settings::threads()?, &mut out)?),
@@ -50,6 +60,7 @@ impl IdentityCommand {
             Self::Explain(args) => explain(&args, settings::threads()?, colour(), &mut out)?,
             Self::How(args) => how(&args, settings::threads()?, colour(), &mut out)?,
             Self::Search(args) => search(&args, settings::threads()?, &mut out)?,
+            Self::Live(_) => {}
         }
         Ok(())
     }

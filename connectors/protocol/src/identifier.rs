@@ -124,6 +124,15 @@ pub fn links(kind: &str) -> bool {
     kind_rank(kind) < 6
 }
 
+/// Says whether a kind names one person and joins by itself wherever records
+/// are matched by their contents: `user_id`, a source's own record key, and
+/// the kinds an operator made. Email, `anonymous_id`, device and phone may be
+/// shared by several people.
+#[must_use]
+pub fn is_exclusive(kind: &str) -> bool {
+    matches!(kind_rank(kind), 0 | 1 | 5)
+}
+
 /// Composed characters (NFC), without control characters and surrounding space.
 /// Printable ASCII is composed already.
 fn clean(value: &str) -> Cow<'_, str> {

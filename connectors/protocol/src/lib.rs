@@ -18,7 +18,7 @@ mod time;
 pub use error::{Error, Result};
 pub use hash::{DedupKey, hash128};
 pub use identifier::{
-    Identifier, KIND_ANONYMOUS_ID, KIND_DEVICE, KIND_EMAIL, KIND_PHONE, KIND_USER_ID, kind_rank, links,
+    Identifier, KIND_ANONYMOUS_ID, KIND_DEVICE, KIND_EMAIL, KIND_PHONE, KIND_USER_ID, is_exclusive, kind_rank, links,
 };
 pub use record::{FailedEvent, Json, LOG_VALUE_VERSION, LogValue, Object, Record, RecordKind, canonical_json};
 pub use time::{ClientTimes, Timestamp, Timestamps};

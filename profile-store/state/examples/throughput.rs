@@ -1,5 +1,5 @@
 //! Measures the worker's core: records applied a second, durable, in one
-//! thread. `cargo run --release -p tributary-state --example throughput`
+//! thread. `cargo run --release -p tributary-state --example throughput [deterministic|observe|probabilistic]`
 #![allow(clippy::cast_precision_loss, reason = "figures are printed, not computed with")]
 
 use rand::rngs::SmallRng;
@@ -7,7 +7,8 @@ use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tributary_protocol::{Identifier, Json, LogValue, Record, RecordKind, Timestamp, Timestamps};
-use tributary_state::{Mode, Options, State};
+use tributary_resolve::matching::Model;
+use tributary_state::{Identity, Mode, ModelMatcher, Options, State};
 use uuid::Uuid;
 
 const RECORDS: u32 = 200_000;
@@ -59,24 +60,37 @@ fn record(n: u32, rng: &mut SmallRng) -> LogValue {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join(format!("tributary-throughput-{}", std::process::id()));
-    let state = State::open(&folder, Uuid::from_u128(1), 1, Options::default())?;
+    let identity = match std::env::args().nth(1).as_deref() {
+        None | Some("deterministic") => Identity::Deterministic,
+        Some("observe") => Identity::Observe,
+        Some("probabilistic") => Identity::Probabilistic,
+        Some(other) => return Err(format!("unknown mode {other}").into()),
+    };
+    let options = Options { identity, ..Options::default() };
+    let state = if identity == Identity::Deterministic {
+        State::open(&folder, Uuid::from_u128(1), 1, options)?
+    } else {
+        let matcher = ModelMatcher::new(Model::people().clone(), 0.4, 1)?;
+        State::open_matching(&folder, Uuid::from_u128(1), options, Box::new(matcher))?
+    };
     let mut rng = SmallRng::seed_from_u64(1);
     let values: Vec<LogValue> = (0..RECORDS).map(|n| record(n, &mut rng)).collect();
-    let mut slowest = Duration::ZERO;
+    let (mut slowest, mut matching) = (Duration::ZERO, Duration::ZERO);
     let started = Instant::now();
     let mut offset = 0;
     for batch in values.chunks(BATCH) {
         let of_batch = Instant::now();
         let numbered: Vec<(u64, LogValue)> = (offset..).zip(batch.iter().cloned()).collect();
         offset += batch.len() as u64;
-        state.apply(0, offset, numbered, Mode::Live)?;
+        matching += state.apply(0, offset, numbered, Mode::Live)?.matching;
         slowest = slowest.max(of_batch.elapsed());
     }
     let seconds = started.elapsed().as_secs_f64();
     println!(
-        "{RECORDS} records of {PEOPLE} people, 1 in {IDENTIFY_EVERY} identify, batches of {BATCH}: {:.0} records/s, slowest batch {:.0} ms",
+        "{identity:?}: {RECORDS} records of {PEOPLE} people, 1 in {IDENTIFY_EVERY} identify, batches of {BATCH}: {:.0} records/s, slowest batch {:.0} ms, matching {:.1} of {seconds:.1} s",
         f64::from(RECORDS) / seconds,
-        slowest.as_secs_f64() * 1000.0
+        slowest.as_secs_f64() * 1000.0,
+        matching.as_secs_f64()
     );
     drop(state);
     std::fs::remove_dir_all(&folder)?;

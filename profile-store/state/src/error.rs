@@ -28,6 +28,12 @@ pub enum Error {
     /// The state belongs to another log: configure that log, or delete the state folder.
     #[error("the state was made from another log")]
     OtherLog,
+    /// The state was made by other rules of identity, or by another version: make it again.
+    #[error("the state was made by other rules of identity")]
+    OtherRules,
+    /// Identity is deterministic: there is no matching model to ask.
+    #[error("identity is deterministic: nothing is matched")]
+    NoMatcher,
 }
 
 /// Result of this crate.

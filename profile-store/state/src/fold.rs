@@ -3,10 +3,10 @@
 use crate::apply::least_seen;
 use crate::keys::{hash_at, key, of};
 use crate::state::Inner;
-use crate::values::{Contribution, Contributions, Node, decode, decode_numbers};
+use crate::values::{Contribution, Contributions, Node, decode, decode_attached, decode_numbers};
 use crate::{ProfileRow, Provenance, Result};
 use std::collections::BTreeMap;
-use tributary_protocol::{Identifier, Json, Timestamp};
+use tributary_protocol::{Identifier, Json, KIND_PHONE, Timestamp};
 use uuid::Uuid;
 
 /// Which of several values of a trait counts.
@@ -70,22 +70,29 @@ impl Inner {
         }
         let mut nodes: Vec<(u128, Node)> = Vec::new();
         let mut identifiers: Vec<Identifier> = Vec::new();
+        let mut seen: Vec<i64> = Vec::new();
         let mut candidates: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
         for member in members {
             let Some(bytes) = self.store.get(&of(b'N', member))? else { continue };
             let node: Node = decode("node", &bytes)?;
-            identifiers.push(node.identifier.clone());
-            for (_, phone) in self.store.scan(&of(b'I', member))? {
-                identifiers.push(decode("phone", &phone)?);
+            if !node.is_set {
+                identifiers.push(node.identifier.clone());
+            }
+            for (_, attached) in self.store.scan(&of(b'I', member))? {
+                let (first_seen, identifier) = decode_attached(&attached)?;
+                if identifier.kind != KIND_PHONE {
+                    seen.push(first_seen);
+                }
+                identifiers.push(identifier);
             }
             self.collect(member, &node, &mut candidates)?;
             nodes.push((member, node));
         }
         identifiers.sort();
         identifiers.dedup();
-        let seen = nodes.iter().map(|(_, node)| node.first_seen);
+        seen.extend(nodes.iter().map(|(_, node)| node.first_seen));
         let contributed = candidates.values().flatten().map(|candidate| candidate.contribution.event_time);
-        let updated_at = Timestamp(seen.chain(contributed).max().unwrap_or_default());
+        let updated_at = Timestamp(seen.into_iter().chain(contributed).max().unwrap_or_default());
         let created_at = least_seen(nodes.iter().map(|(_, node)| node));
         let (traits, provenance) = self.survivors(candidates);
         Ok(Some(ProfileRow {

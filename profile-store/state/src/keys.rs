@@ -11,10 +11,16 @@
 //! | `M` profile node | nothing: the node is a member |
 //! | `A` profile | the anchor of every id that was ever published |
 //! | `J` object | the snapshot that counts |
-//! | `H` phone owner, `I` owner phone | when first seen together |
+//! | `I` owner identifier | an identifier that does not join by itself, when first seen together |
+//! | `H` identifier | the first of its owners: whom it is shown with |
+//! | `X` item | what is matched, with its place in pass 1 |
+//! | `V` object | a decision in force |
+//! | `Q` node item | nothing: the item is of this node |
 //! | `Y` table row | sequence number of the last change: the row is dirty |
 //! | `O` sequence | a change of the partition, not yet in its table |
 //! | `L`, `S` | id of the log; the last sequence number |
+//! | `R` | the rules the state was made by |
+//! | `W` | the model whose clusters the profiles are |
 
 /// Joins the parts of a key.
 pub(crate) fn key(tag: u8, parts: &[&[u8]]) -> Vec<u8> {

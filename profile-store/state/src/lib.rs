@@ -9,19 +9,35 @@
 //! no order, batch or repeat of the log changes a row. Keys are in [`keys`].
 
 mod apply;
+mod constrain;
+mod contribute;
+mod decision;
 mod error;
 mod fold;
+mod forecast;
+mod item;
 pub mod keys;
+mod load;
+mod look;
+mod matcher;
+mod observe;
 mod overlay;
 mod regroup;
 mod rows;
+mod settle;
 mod state;
 mod store;
 mod values;
+mod view;
 
 pub use apply::{Applied, Counted, Mode};
+pub use decision::{Action, DECISION_KIND, DECISION_SOURCE, Decision, ItemId};
 pub use error::{Error, Result};
 pub use fold::{Rule, fold_trait_name};
+pub use forecast::Forecast;
+pub use look::{Match, Matching, ReviewEntry};
+pub use matcher::{Matcher, ModelMatcher};
 pub use rows::{IdentityRow, ObjectRow, ProfileChange, ProfileRow, Provenance};
-pub use state::{Options, State, Table};
-pub use store::{FjallStore, MemoryStore, Store, Write};
+pub use state::{Identity, Options, State, Table};
+pub use store::{FjallStore, MemoryStore, Show, Store, Write};
+pub use view::ItemView;

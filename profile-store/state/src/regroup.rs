@@ -11,13 +11,23 @@ use tributary_protocol::{Timestamp, kind_rank};
 use tributary_resolve::{AnchorKey, Changes, NodeId, anchor, profile_id};
 use uuid::Uuid;
 
-/// Writes what the resolver changed and regroups the profiles it touched.
-pub(crate) fn regroup(batch: &mut Batch<'_>, changes: &Changes) -> Result<()> {
-    write_graph(batch, changes)?;
-    let mut groups: Vec<Vec<u128>> =
-        changes.components.iter().map(|component| component.iter().map(|node| node.0).collect()).collect();
-    let moved: BTreeSet<u128> = groups.iter().flatten().copied().collect();
-    groups.extend(groups_seen_earlier(batch, &moved)?);
+/// Regroups the profiles that the batch touched; `moved` are nodes whose
+/// profiles the matcher changed.
+pub(crate) fn regroup(batch: &mut Batch<'_>, changes: &Changes, moved: &BTreeSet<u128>) -> Result<()> {
+    let mut groups = groups(batch, changes, moved)?;
+    let grouped: BTreeSet<u128> = groups.iter().flatten().copied().collect();
+    groups.extend(groups_seen_earlier(batch, &grouped)?);
+    write_groups(batch, &groups, changes)?;
+    for node in std::mem::take(&mut batch.contributed) {
+        let profile = read_node(batch, node)?.profile;
+        batch.dirty.insert((Table::Profiles, profile));
+    }
+    Ok(())
+}
+
+/// Gives these groups their ids and history. Every member of the profiles that
+/// their nodes were in must be in one of them.
+pub(crate) fn write_groups(batch: &mut Batch<'_>, groups: &[Vec<u128>], changes: &Changes) -> Result<()> {
     let mut former = Former::new();
     let mut nodes = BTreeMap::new();
     for &node in groups.iter().flatten() {
@@ -29,17 +39,40 @@ pub(crate) fn regroup(batch: &mut Batch<'_>, changes: &Changes) -> Result<()> {
         nodes.insert(node, value);
     }
     let mut assigned: BTreeMap<u128, Vec<u128>> = BTreeMap::new();
-    for group in &groups {
+    for group in groups {
         let id = assign(batch, group, &nodes)?;
         assigned.insert(id, group.clone());
     }
     history(batch, changes, &former, &assigned, &nodes);
     batch.dirty.extend(former.keys().map(|&id| (Table::Profiles, id)));
-    for node in std::mem::take(&mut batch.contributed) {
-        let profile = read_node(batch, node)?.profile;
-        batch.dirty.insert((Table::Profiles, profile));
-    }
     Ok(())
+}
+
+/// The profiles of every node that moved, as they are now.
+fn groups(batch: &mut Batch<'_>, changes: &Changes, moved: &BTreeSet<u128>) -> Result<Vec<Vec<u128>>> {
+    let components = changes.components.iter().map(|component| component.iter().map(|node| node.0));
+    if !batch.inner.decides() {
+        return Ok(components.map(Iterator::collect).collect());
+    }
+    let touched: BTreeSet<u128> = components.flatten().chain(moved.iter().copied()).collect();
+    let mut seen = BTreeSet::new();
+    let mut groups = Vec::new();
+    for node in touched {
+        if !seen.contains(&node) {
+            let members = batch.profile_members(node)?;
+            seen.extend(members.iter().copied());
+            groups.push(members);
+        }
+    }
+    Ok(groups)
+}
+
+impl Batch<'_> {
+    /// The profile that a node is stored in.
+    pub(crate) fn profile_of(&self, node: u128) -> Result<Option<u128>> {
+        let profile = read_node(self, node)?.profile;
+        Ok((profile != 0).then_some(profile))
+    }
 }
 
 fn read_node(batch: &Batch<'_>, hash: u128) -> Result<Node> {
@@ -47,7 +80,8 @@ fn read_node(batch: &Batch<'_>, hash: u128) -> Result<Node> {
     batch.overlay.read("node", &of(b'N', hash))?.ok_or_else(missing)
 }
 
-fn write_graph(batch: &mut Batch<'_>, changes: &Changes) -> Result<()> {
+/// Writes what the resolver changed.
+pub(crate) fn write_graph(batch: &mut Batch<'_>, changes: &Changes) -> Result<()> {
     for (id, facts) in changes.nodes.iter().filter(|(_, facts)| facts.generic) {
         let node = read_node(batch, id.0)?;
         batch.overlay.write(of(b'N', id.0), &Node { generic: facts.generic, ..node });
@@ -129,13 +163,19 @@ fn history(
                 change: change.to_owned(),
                 profile_id: Uuid::from_u128(id),
                 other_profile_id: Some(Uuid::from_u128(old)),
-                cause: "observed".to_owned(),
+                cause: cause(changes, group).to_owned(),
                 edges: named(&edges, nodes),
                 changed_at,
             };
             batch.changes.push(change);
         }
     }
+}
+
+/// What made a group: identifiers seen together, or contents that match.
+fn cause(changes: &Changes, group: &[u128]) -> &'static str {
+    let moved = changes.components.iter().flatten().any(|node| group.contains(&node.0));
+    if moved { "observed" } else { "matched" }
 }
 
 /// The batch's forest edges within a group.

@@ -1,14 +1,16 @@
 //! `State`: the handle that worker, tables and API share.
 
 use crate::apply::{Applied, Mode};
+use crate::decision::Decisions;
 use crate::keys::{hash_at, key, of, pair};
+use crate::matcher::{Matcher, Shape};
 use crate::rows::{IdentityRow, ObjectRow, ProfileChange, ProfileRow};
 use crate::store::{FjallStore, MemoryStore, Store};
-use crate::values::{Node, decode, decode_edge, decode_numbers, numbers};
-use crate::{Error, Result, Rule};
-use std::collections::BTreeMap;
+use crate::values::{Node, decode, decode_attached, decode_edge, decode_numbers, decode_shown_with, numbers};
+use crate::{Decision, Error, Result, Rule};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tributary_protocol::KIND_USER_ID;
 use tributary_protocol::{DedupKey, Identifier, LogValue};
 use tributary_resolve::{DEFAULT_ID_KEY, Evidence, Neighbour, NodeFacts, NodeId};
@@ -25,12 +27,50 @@ pub struct Options {
     pub survivorship: BTreeMap<String, Rule>,
     /// Rule of every other trait.
     pub survivorship_default: Rule,
+    /// What decides which records are one person.
+    pub identity: Identity,
+    /// Sources that hold no duplicates of their own: a profile holds at most one key of each.
+    pub unique_sources: BTreeSet<String>,
+}
+
+/// Version of what the state keeps, and of the rules it keeps it by.
+const RULES_VERSION: u32 = 2;
+
+impl Options {
+    /// Names the rules that decide what is stored; a state made by others is made again.
+    fn rules(&self) -> String {
+        let identity = match self.identity {
+            Identity::Deterministic => "deterministic",
+            Identity::Observe => "observe",
+            Identity::Probabilistic => "probabilistic",
+        };
+        format!("{RULES_VERSION} {identity}")
+    }
+}
+
+/// What decides which records are one person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// Identifiers that were seen together.
+    #[default]
+    Deterministic,
+    /// The same; what a matcher would join is suggested.
+    Observe,
+    /// Exclusive identifiers that were seen together, and a matcher.
+    Probabilistic,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let survivorship_default = Rule::default();
-        Self { id_key: DEFAULT_ID_KEY, generic_after: 25, survivorship: BTreeMap::new(), survivorship_default }
+        Self {
+            id_key: DEFAULT_ID_KEY,
+            generic_after: 25,
+            survivorship: BTreeMap::new(),
+            survivorship_default,
+            identity: Identity::default(),
+            unique_sources: BTreeSet::new(),
+        }
     }
 }
 
@@ -58,36 +98,117 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     /// Held while a batch or a clean-up reads and writes.
     writing: Mutex<()>,
+    /// How items are made for the matcher.
+    pub(crate) shape: Shape,
+    matcher: RwLock<Option<Box<dyn Matcher>>>,
+    decisions: RwLock<Arc<Decisions>>,
     is_new: bool,
+}
+
+impl Inner {
+    fn new(store: Box<dyn Store>, options: Options, matcher: Option<Box<dyn Matcher>>, is_new: bool) -> Self {
+        let fields = matcher.as_ref().map(|matcher| matcher.fields()).unwrap_or_default();
+        let shape = Shape { fields, unique_sources: options.unique_sources.clone() };
+        Self {
+            store,
+            options,
+            writing: Mutex::new(()),
+            shape,
+            matcher: RwLock::new(matcher),
+            decisions: RwLock::default(),
+            is_new,
+        }
+    }
+
+    /// Whether the matcher's clusters are the profiles.
+    pub(crate) fn decides(&self) -> bool {
+        self.options.identity == Identity::Probabilistic
+    }
+
+    /// The decisions in force.
+    pub(crate) fn decisions(&self) -> Arc<Decisions> {
+        Arc::clone(&self.decisions.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_decisions(&self, decisions: Arc<Decisions>) {
+        *self.decisions.write().unwrap_or_else(PoisonError::into_inner) = decisions;
+    }
+
+    pub(crate) fn matcher(&self) -> RwLockReadGuard<'_, Option<Box<dyn Matcher>>> {
+        self.matcher.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn matcher_mut(&self) -> RwLockWriteGuard<'_, Option<Box<dyn Matcher>>> {
+        self.matcher.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The live state. Clones share it.
 #[derive(Clone)]
-pub struct State(Arc<Inner>);
+pub struct State(pub(crate) Arc<Inner>);
 
 impl State {
-    /// Opens or creates the state of the log `log_id` in `folder`.
+    /// Opens or creates the state of the log `log_id` in `folder`, without a matcher.
     ///
     /// # Errors
-    /// [`Error::OtherLog`] if it was made from another log; [`Error::Store`] if it cannot be read.
+    /// As [`State::open_matching`].
     pub fn open(folder: &Path, log_id: Uuid, _partitions: u32, options: Options) -> Result<Self> {
         let (store, is_new) = FjallStore::open(folder)?;
-        let state = Self(Arc::new(Inner { store: Box::new(store), options, writing: Mutex::new(()), is_new }));
-        match state.0.store.get(b"L")? {
-            Some(known) if known != log_id.as_bytes() => Err(Error::OtherLog),
-            Some(_) => Ok(state),
-            None => {
-                state.0.store.apply(vec![(b"L".to_vec(), Some(log_id.as_bytes().to_vec()))])?;
-                Ok(state)
-            }
-        }
+        Self::start(Box::new(store), log_id, options, None, is_new)
+    }
+
+    /// Opens or creates the state of the log `log_id` in `folder`, and has
+    /// `matcher` take the items that it holds. If its clusters may be others
+    /// than those of the last time, the profiles are regrouped.
+    ///
+    /// # Errors
+    /// [`Error::OtherLog`] if it was made from another log, [`Error::OtherRules`] if it was made by
+    /// other rules of identity; [`Error::Store`] if it cannot be read or written.
+    pub fn open_matching(folder: &Path, log_id: Uuid, options: Options, matcher: Box<dyn Matcher>) -> Result<Self> {
+        let (store, is_new) = FjallStore::open(folder)?;
+        Self::start(Box::new(store), log_id, options, Some(matcher), is_new)
     }
 
     /// Makes a state in memory, for tests.
+    ///
+    /// # Panics
+    /// Never: memory does not fail.
     #[must_use]
     pub fn in_memory(options: Options) -> Self {
         let store = Box::new(MemoryStore::default());
-        Self(Arc::new(Inner { store, options, writing: Mutex::new(()), is_new: true }))
+        Self::start(store, Uuid::nil(), options, None, true).expect("memory does not fail")
+    }
+
+    /// The same with a matcher.
+    ///
+    /// # Panics
+    /// Never: memory does not fail.
+    #[must_use]
+    pub fn in_memory_matching(options: Options, matcher: Box<dyn Matcher>) -> Self {
+        let store = Box::new(MemoryStore::default());
+        Self::start(store, Uuid::nil(), options, Some(matcher), true).expect("memory does not fail")
+    }
+
+    fn start(
+        store: Box<dyn Store>,
+        log_id: Uuid,
+        options: Options,
+        matcher: Option<Box<dyn Matcher>>,
+        is_new: bool,
+    ) -> Result<Self> {
+        let rules = options.rules().into_bytes();
+        match store.get(b"L")? {
+            Some(known) if known != log_id.as_bytes() => return Err(Error::OtherLog),
+            Some(_) if store.get(b"R")?.as_ref() != Some(&rules) => return Err(Error::OtherRules),
+            Some(_) => {}
+            None => {
+                let marks = [(b"L", log_id.as_bytes().to_vec()), (b"R", rules)];
+                store.apply(marks.map(|(place, mark)| (place.to_vec(), Some(mark))).into())?;
+            }
+        }
+        let state = Self(Arc::new(Inner::new(store, options, matcher, is_new)));
+        state.0.load_matcher()?;
+        Ok(state)
     }
 
     /// Whether this call to open created it.
@@ -121,6 +242,22 @@ impl State {
     pub fn apply(&self, partition: u32, next: u64, values: Vec<(u64, LogValue)>, mode: Mode) -> Result<Applied> {
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.apply_batch(partition, next, values, mode)
+    }
+
+    /// Tells what a value would change in the partition, were it applied now.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn preview(&self, value: LogValue) -> Result<Vec<ProfileChange>> {
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.preview(value)
+    }
+
+    /// The decisions in force, in the order they were made.
+    pub fn decisions(&self) -> Vec<Decision> {
+        let mut decisions: Vec<Decision> = self.0.decisions().values().cloned().collect();
+        decisions.sort_by(|one, other| (one.made_at, &one.id).cmp(&(other.made_at, &other.id)));
+        decisions
     }
 
     /// Position of the copy of a delivery that counted.
@@ -179,12 +316,12 @@ impl State {
             profile_id: Uuid::from_u128(profile),
         };
         if let Some(node) = self.node(node)? {
-            return Ok(Some(row(node.identifier, node.profile)));
+            return Ok((!node.is_set).then(|| row(node.identifier, node.profile)));
         }
-        let Some((owner, owner_hash)) = self.phone_owner(node)? else { return Ok(None) };
-        let phone = self.0.store.get(&pair(b'I', owner_hash, node))?;
-        let phone: Option<Identifier> = phone.map(|bytes| decode("phone", &bytes)).transpose()?;
-        Ok(phone.map(|phone| row(phone, owner.profile)))
+        let Some((owner, owner_hash)) = self.first_owner(node)? else { return Ok(None) };
+        let attached = self.0.store.get(&pair(b'I', owner_hash, node))?;
+        let attached = attached.map(|bytes| decode_attached(&bytes)).transpose()?;
+        Ok(attached.map(|(_, identifier)| row(identifier, owner.profile)))
     }
 
     /// The current snapshot of an object.
@@ -212,7 +349,7 @@ impl State {
     pub fn profile_of_node(&self, node: u128) -> Result<Option<Uuid>> {
         let profile = match self.node(node)? {
             Some(node) => Some(node.profile),
-            None => self.phone_owner(node)?.map(|(owner, _)| owner.profile),
+            None => self.first_owner(node)?.map(|(owner, _)| owner.profile),
         };
         Ok(profile.filter(|&profile| profile != 0).map(Uuid::from_u128))
     }
@@ -248,13 +385,11 @@ impl State {
         self.0.store.get(&of(b'N', hash))?.map(|bytes| decode("node", &bytes)).transpose()
     }
 
-    /// The owner a phone is shown with: the one seen with it first.
-    fn phone_owner(&self, phone: u128) -> Result<Option<(Node, u128)>> {
-        let mut owners = Vec::new();
-        for (key, value) in self.0.store.scan(&of(b'H', phone))? {
-            owners.push((decode_numbers::<1>("phone", &value)?[0].cast_signed(), hash_at(&key, 17)));
-        }
-        let Some((_, owner)) = owners.into_iter().min() else { return Ok(None) };
+    /// The owner that an identifier which does not join by itself is shown
+    /// with: the one seen with it first.
+    fn first_owner(&self, identifier: u128) -> Result<Option<(Node, u128)>> {
+        let Some(bytes) = self.0.store.get(&of(b'H', identifier))? else { return Ok(None) };
+        let (_, owner) = decode_shown_with(&bytes)?;
         Ok(self.node(owner)?.map(|node| (node, owner)))
     }
 }

@@ -18,6 +18,9 @@ const CACHE_BYTES: u64 = 128 << 20;
 /// A key and its new value, `None` to remove it.
 pub type Write = (Vec<u8>, Option<Vec<u8>>);
 
+/// What is shown each key and its value.
+pub type Show<'a> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'a;
+
 /// An ordered key-value store with atomic, durable batches.
 pub trait Store: Send + Sync {
     /// Returns the value of a key.
@@ -31,6 +34,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// If the store cannot be read.
     fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>>;
+
+    /// Shows the keys that begin with `prefix` and their values one after
+    /// another, in order, for what need not be held at once.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or `show` fails.
+    fn for_each(&self, prefix: &[u8], show: &mut Show<'_>) -> Result<()>;
 
     /// Writes all of `batch` or nothing; durable when it returns.
     ///
@@ -89,6 +99,13 @@ impl Store for FjallStore {
         self.keyspace.prefix(prefix).map(pair).collect()
     }
 
+    fn for_each(&self, prefix: &[u8], show: &mut Show<'_>) -> Result<()> {
+        self.keyspace.prefix(prefix).try_for_each(|guard| {
+            let (key, value) = guard.into_inner()?;
+            show(&key, &value)
+        })
+    }
+
     fn apply(&self, batch: Vec<Write>) -> Result<()> {
         let mut writes = self.database.batch().durability(Some(PersistMode::SyncData));
         for (key, value) in batch {
@@ -114,6 +131,10 @@ impl Store for MemoryStore {
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let from = held.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
         Ok(from.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn for_each(&self, prefix: &[u8], show: &mut Show<'_>) -> Result<()> {
+        self.scan(prefix)?.iter().try_for_each(|(key, value)| show(key, value))
     }
 
     fn apply(&self, batch: Vec<Write>) -> Result<()> {

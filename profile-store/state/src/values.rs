@@ -32,6 +32,9 @@ pub(crate) struct Node {
     pub(crate) first_seen: i64,
     #[serde(default)]
     pub(crate) generic: bool,
+    /// Whether it stands for a set of identifiers; `identifier` is the strongest of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_set: bool,
     /// Its profile, as the UUID's number; 0 before it has one.
     #[serde(with = "hex")]
     pub(crate) profile: u128,
@@ -88,6 +91,40 @@ pub(crate) fn decode_numbers<const N: usize>(what: &'static str, bytes: &[u8]) -
         *value = u64::from_be_bytes(chunk.try_into().map_err(|_| wrong())?);
     }
     Ok(values)
+}
+
+/// An identifier that does not join by itself, as its owner holds it: when
+/// they were first seen together, microseconds.
+pub(crate) fn attached(seen: i64, identifier: &Identifier) -> Vec<u8> {
+    let mut bytes = vec![FORMAT];
+    bytes.extend_from_slice(&seen.to_be_bytes());
+    bytes.extend_from_slice(identifier.kind.as_bytes());
+    bytes.push(0);
+    bytes.extend_from_slice(identifier.value.as_bytes());
+    bytes
+}
+
+pub(crate) fn decode_attached(bytes: &[u8]) -> Result<(i64, Identifier)> {
+    let wrong = || Error::Format { what: "attached identifier", reason: format!("{} bytes", bytes.len()) };
+    let (head, text) = bytes.split_at_checked(9).filter(|(head, _)| head[0] == FORMAT).ok_or_else(wrong)?;
+    let seen = i64::from_be_bytes(head[1..].try_into().map_err(|_| wrong())?);
+    let (kind, value) = std::str::from_utf8(text).ok().and_then(|text| text.split_once('\0')).ok_or_else(wrong)?;
+    Ok((seen, Identifier { kind: kind.to_owned(), value: value.to_owned() }))
+}
+
+/// Whom an attached identifier is shown with: its first owner, and when they
+/// were first seen together.
+pub(crate) fn shown_with(seen: i64, owner: u128) -> Vec<u8> {
+    let mut bytes = numbers(&[seen.cast_unsigned()]);
+    bytes.extend_from_slice(&owner.to_be_bytes());
+    bytes
+}
+
+pub(crate) fn decode_shown_with(bytes: &[u8]) -> Result<(i64, u128)> {
+    let wrong = || Error::Format { what: "first owner", reason: format!("{} bytes", bytes.len()) };
+    let (seen, owner) = bytes.split_at_checked(9).ok_or_else(wrong)?;
+    let [seen] = decode_numbers::<1>("first owner", seen)?;
+    Ok((seen.cast_signed(), u128::from_be_bytes(owner.try_into().map_err(|_| wrong())?)))
 }
 
 pub(crate) mod hex {

@@ -1,76 +1,17 @@
 //! The state: dedupe, resolution and fold do not depend on order.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use tributary_protocol::{Identifier, Json, LogValue, Object, Record, RecordKind, Timestamp, Timestamps};
-use tributary_state::{IdentityRow, Mode, Options, ProfileRow, Rule, State, Table};
+use support::{apply, export, identify, profile, record};
+use tributary_protocol::{LogValue, Object, Record, RecordKind};
+use tributary_state::{Mode, Options, Rule, State, Table};
 use uuid::Uuid;
-
-fn record(
-    message_id: &str,
-    kind: RecordKind,
-    time: i64,
-    identifiers: &[(&str, &str)],
-    traits: &serde_json::Value,
-) -> Record {
-    let mut identifiers: Vec<Identifier> =
-        identifiers.iter().filter_map(|(kind, value)| Identifier::new(kind, value)).collect();
-    identifiers.sort();
-    let stamp = Timestamp(time * 1_000_000);
-    Record {
-        source: "web".to_owned(),
-        message_id: message_id.to_owned(),
-        kind,
-        timestamps: Timestamps {
-            timestamp: stamp,
-            original_timestamp: Some(stamp),
-            sent_at: None,
-            received_at: Timestamp(i64::MAX),
-        },
-        user_id: None,
-        anonymous_id: None,
-        group_id: None,
-        previous_id: None,
-        node: Record::owner("web", &identifiers),
-        identifiers,
-        event: None,
-        properties: Json::new(),
-        traits: traits.as_object().cloned().unwrap_or_default(),
-        context: Json::new(),
-        consent: Json::new(),
-        object: None,
-    }
-}
-
-fn identify(message_id: &str, time: i64, identifiers: &[(&str, &str)], traits: &serde_json::Value) -> LogValue {
-    LogValue::Record(Box::new(record(message_id, RecordKind::Identify, time, identifiers, traits)))
-}
-
-/// Applies values one after another and keeps the rows that tables would hold.
-fn apply(state: &State, values: Vec<LogValue>) -> tributary_state::Applied {
-    let from = state.position(0).unwrap();
-    let values: Vec<(u64, LogValue)> = (from..).zip(values).collect();
-    let next = from + values.len() as u64;
-    state.apply(0, next, values, Mode::Live).unwrap()
-}
-
-fn export(state: &State) -> (Vec<ProfileRow>, Vec<IdentityRow>) {
-    let rows = |table| state.dirty(table).unwrap().into_iter().map(|(row, _)| row);
-    let profiles = rows(Table::Profiles).filter_map(|id| state.profile_row(id).unwrap()).collect();
-    let mut identities: Vec<IdentityRow> =
-        rows(Table::Identities).filter_map(|id| state.identity_row(id).unwrap()).collect();
-    identities.sort_by(|one, other| one.node.cmp(&other.node));
-    (profiles, identities)
-}
-
-fn profile(state: &State, kind: &str, value: &str) -> ProfileRow {
-    let id = state.profile_of(&Identifier::new(kind, value).unwrap()).unwrap().unwrap();
-    state.profile_row(id.as_u128()).unwrap().unwrap()
-}
 
 /// Records of a few people with overlapping identifiers, deletes among them.
 fn random_records(seed: u64) -> Vec<LogValue> {

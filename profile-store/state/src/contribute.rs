@@ -1,0 +1,100 @@
+//! What a record tells of its person's traits, and the snapshots of objects.
+
+use crate::apply::Batch;
+use crate::fold::fold_trait_name;
+use crate::keys::{key, of};
+use crate::state::Table;
+use crate::values::{Contribution, Contributions, decode_numbers, numbers};
+use crate::{ObjectRow, Result};
+use tributary_protocol::{Object, Record, RecordKind, canonical_json, hash128};
+
+impl Batch<'_> {
+    /// Keeps what a record contributes to the traits of `node`.
+    pub(crate) fn contribute(&mut self, record: &Record, node: u128, hash: &mut impl FnMut() -> u128) -> Result<()> {
+        if record.kind == RecordKind::Delete {
+            return self.delete(record, node);
+        }
+        let top_level = (record.kind == RecordKind::Identify).then_some(&record.traits);
+        let of_context = record.context.get("traits").and_then(serde_json::Value::as_object);
+        for (traits, is_top_level) in [(top_level, true), (of_context, false)] {
+            for (name, value) in traits.into_iter().flatten() {
+                let contribution = Contribution {
+                    event_time: record.event_time().0,
+                    record: hash(),
+                    top_level: is_top_level,
+                    value: canonical_json(value),
+                    message_id: record.message_id.clone(),
+                };
+                self.keep(node, &fold_trait_name(name), &record.source, contribution)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, node: u128, name: &str, source: &str, new: Contribution) -> Result<()> {
+        let place = key(b'C', &[&node.to_be_bytes(), name.as_bytes(), b"\0", source.as_bytes()]);
+        let known: Option<Contributions> = self.overlay.read("contribution", &place)?;
+        let now = match known {
+            Some(known) if known.least <= new && new <= known.greatest => return Ok(()),
+            Some(known) => Contributions { greatest: known.greatest.max(new.clone()), least: known.least.min(new) },
+            None => Contributions { greatest: new.clone(), least: new },
+        };
+        self.overlay.write(place, &now);
+        self.contributed.insert(node);
+        Ok(())
+    }
+
+    /// Hides what this source said of the node up to the record's event time.
+    fn delete(&mut self, record: &Record, node: u128) -> Result<()> {
+        let place = key(b'T', &[&node.to_be_bytes(), record.source.as_bytes()]);
+        let time = record.event_time().0.cast_unsigned();
+        let known = self.overlay.get(&place)?.map(|bytes| decode_numbers::<1>("tombstone", &bytes)).transpose()?;
+        if known.is_none_or(|[known]| known < time) {
+            self.overlay.put(place, numbers(&[time]));
+            self.contributed.insert(node);
+        }
+        Ok(())
+    }
+
+    /// Keeps the snapshot with the greatest (event time, record hash).
+    pub(crate) fn take_object(&mut self, record: &Record) -> Result<()> {
+        let Some(object) = snapshot(record) else { return Ok(()) };
+        let hash = object_hash(&record.source, &object);
+        let order = (record.event_time().0, format!("{:032x}", record.hash()));
+        let known: Option<((i64, String), ObjectRow)> = self.overlay.read("object", &of(b'J', hash))?;
+        if known.is_some_and(|(known, _)| known >= order) {
+            return Ok(());
+        }
+        let row = ObjectRow {
+            source: record.source.clone(),
+            kind: object.kind,
+            id: object.id,
+            fields: object.fields,
+            associations: object.associations,
+            deleted: object.deleted,
+            updated_at: record.event_time(),
+        };
+        self.overlay.write(of(b'J', hash), &(order, row));
+        self.dirty.insert((Table::Objects, hash));
+        Ok(())
+    }
+}
+
+fn object_hash(source: &str, object: &Object) -> u128 {
+    hash128(&[source.as_bytes(), object.kind.as_bytes(), object.id.as_bytes()])
+}
+
+/// The hash by which the object of a record is known.
+pub(crate) fn snapshot_hash(record: &Record) -> Option<u128> {
+    Some(object_hash(&record.source, &snapshot(record)?))
+}
+
+/// The object a record is a snapshot of: its own, or the company of a group call.
+fn snapshot(record: &Record) -> Option<Object> {
+    if let Some(object) = &record.object {
+        return Some(object.clone());
+    }
+    let id = record.group_id.clone().filter(|_| record.kind == RecordKind::Group)?;
+    let associations = record.node.iter().cloned().collect();
+    Some(Object { kind: "companies".to_owned(), id, fields: record.traits.clone(), associations, deleted: false })
+}

@@ -1,0 +1,129 @@
+//! What a matcher knows, for people: what it holds back, what it would join,
+//! and who a set of values is about.
+
+use crate::decision::ItemId;
+use crate::item::item_of;
+use crate::matcher::Matcher;
+use crate::view::ItemView;
+use crate::{Error, Result, State};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use tributary_resolve::matching::{Reason, Stats};
+
+/// What a matcher holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Matching {
+    /// Its numbers.
+    pub stats: Stats,
+    /// Pairs of clusters it held back.
+    pub review: usize,
+    /// Records its model was trained on.
+    pub trained_on: u64,
+}
+
+/// Two items of clusters that were not joined although much speaks for it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReviewEntry {
+    /// An item of the one.
+    pub one: ItemView,
+    /// An item of the other.
+    pub other: ItemView,
+    /// `limit`, `too_large` or `likely`.
+    pub reason: &'static str,
+    /// Match probability, 0 to 1.
+    pub match_probability: f64,
+}
+
+/// An item that values may be about.
+#[derive(Clone, Debug, Serialize)]
+pub struct Match {
+    /// The item.
+    pub item: ItemView,
+    /// Match weight in bits.
+    pub match_weight: f64,
+    /// Match probability, 0 to 1.
+    pub match_probability: f64,
+}
+
+impl State {
+    fn with_matcher<T>(&self, ask: impl FnOnce(&dyn Matcher) -> T) -> Result<T> {
+        self.0.matcher().as_deref().map(ask).ok_or(Error::NoMatcher)
+    }
+
+    /// What the matcher holds; `None` without one. Looks at every item.
+    pub fn matching(&self) -> Option<Matching> {
+        let of = |matcher: &dyn Matcher| Matching {
+            stats: matcher.stats(),
+            review: matcher.review().len(),
+            trained_on: matcher.trained_on(),
+        };
+        self.with_matcher(of).ok()
+    }
+
+    /// Pairs that were held back, the most likely first.
+    ///
+    /// # Errors
+    /// [`Error::NoMatcher`], or if the store cannot be read.
+    pub fn review(&self, limit: usize) -> Result<Vec<ReviewEntry>> {
+        let mut held = self.with_matcher(|matcher| matcher.review())?;
+        held.sort_by_key(|held| (std::cmp::Reverse(held.probability), held.one, held.other));
+        let mut entries = Vec::new();
+        for held in held.into_iter().take(limit) {
+            let (one, other) = (self.item(ItemId(held.one))?, self.item(ItemId(held.other))?);
+            let Some((one, other)) = one.zip(other) else { continue };
+            let match_probability = f64::from(held.probability) / f64::from(u16::MAX);
+            entries.push(ReviewEntry { one, other, reason: name_of(held.reason), match_probability });
+        }
+        Ok(entries)
+    }
+
+    /// Clusters of the matcher that are several profiles now, each by its items.
+    ///
+    /// # Errors
+    /// [`Error::NoMatcher`], or if the store cannot be read.
+    pub fn suggestions(&self, limit: usize) -> Result<Vec<Vec<ItemView>>> {
+        let clusters = self.with_matcher(|matcher| matcher.clusters())?;
+        let mut suggestions = Vec::new();
+        for cluster in clusters.into_iter().filter(|cluster| cluster.len() > 1) {
+            let mut items = Vec::new();
+            for item in cluster {
+                items.extend(self.item(ItemId(item))?);
+            }
+            let profiles: BTreeSet<_> = items.iter().map(|item| item.profile_id).collect();
+            if profiles.len() > 1 {
+                suggestions.push(items);
+            }
+            if suggestions.len() == limit {
+                break;
+            }
+        }
+        Ok(suggestions)
+    }
+
+    /// The items that values, by trait name, most likely are about, best first.
+    /// Nothing is kept of the values.
+    ///
+    /// # Errors
+    /// [`Error::NoMatcher`], or if the store cannot be read.
+    pub fn search(&self, wanted: &BTreeMap<String, serde_json::Value>) -> Result<Vec<Match>> {
+        let item = item_of(wanted);
+        let fields = &self.0.shape.fields;
+        let values: Vec<Option<String>> = fields.iter().map(|(role, name)| item.value(*role, name)).collect();
+        let found = self.0.matcher_mut().as_mut().map(|matcher| matcher.search(&values)).ok_or(Error::NoMatcher)?;
+        let mut matches = Vec::new();
+        for (id, score) in found {
+            let Some(item) = self.item(ItemId(id))? else { continue };
+            let (match_weight, match_probability) = (score.match_weight(), score.match_probability());
+            matches.push(Match { item, match_weight, match_probability });
+        }
+        Ok(matches)
+    }
+}
+
+fn name_of(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Limit => "limit",
+        Reason::TooLarge => "too_large",
+        Reason::Likely => "likely",
+    }
+}

@@ -1,0 +1,233 @@
+//! Brings the items that a batch touched before the matcher, and tells which
+//! profiles that moves.
+
+use crate::apply::Batch;
+use crate::item::{Home, Item};
+use crate::keys::{hash_at, key, of};
+
+use crate::values::{Node, decode_edge};
+use crate::{Decision, Error, ObjectRow, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+use tributary_protocol::{KIND_USER_ID, Record};
+use tributary_resolve::Changes;
+use tributary_resolve::matching::{Change, Decision as Decided, Item as MatchItem};
+
+/// The items a batch reads, each once.
+#[derive(Default)]
+pub(crate) struct Items(BTreeMap<u64, Cached>);
+
+struct Cached {
+    /// As of now.
+    now: Item,
+    /// As the store has it.
+    stored: Option<Item>,
+}
+
+/// The key of an item.
+pub(crate) fn item_key(id: u64) -> Vec<u8> {
+    key(b'X', &[&id.to_be_bytes()])
+}
+
+impl Batch<'_> {
+    /// Has the item of a record take in what it tells.
+    pub(crate) fn take_item(&mut self, record: &Record, home: &Home, hash: &mut impl FnMut() -> u128) -> Result<()> {
+        let id = home.item_id(&record.source);
+        if self.cached(id)?.is_none() {
+            let now = Item::new(home, &record.source);
+            self.items.0.insert(id, Cached { now, stored: None });
+            self.overlay.put(key(b'Q', &[&home.node.to_be_bytes(), &id.to_be_bytes()]), Vec::new());
+        }
+        if let Some(cached) = self.items.0.get_mut(&id) {
+            cached.now.take(record, hash);
+        }
+        Ok(())
+    }
+
+    fn cached(&mut self, id: u64) -> Result<Option<&mut Cached>> {
+        if !self.items.0.contains_key(&id)
+            && let Some(stored) = self.overlay.read::<Item>("item", &item_key(id))?
+        {
+            self.items.0.insert(id, Cached { now: stored.clone(), stored: Some(stored) });
+        }
+        Ok(self.items.0.get_mut(&id))
+    }
+
+    fn known_item(&mut self, id: u64) -> Result<&mut Cached> {
+        self.cached(id)?.ok_or_else(|| Error::Format { what: "item", reason: "missing".to_owned() })
+    }
+
+    /// The unit of an item; `None` if it was not seen yet.
+    pub(crate) fn home_of(&mut self, id: u64) -> Result<Option<u128>> {
+        Ok(self.cached(id)?.map(|cached| cached.now.home))
+    }
+
+    /// The units of items that this batch saw first.
+    pub(crate) fn homes_of_new_items(&self) -> Vec<u128> {
+        self.items.0.values().filter(|cached| cached.stored.is_none()).map(|cached| cached.now.home).collect()
+    }
+
+    /// The items of a unit of pass 1.
+    pub(crate) fn items_of(&self, home: u128) -> Result<Vec<u64>> {
+        let keys = self.overlay.scan(&of(b'Q', home))?;
+        let id = |key: &Vec<u8>| key.get(17..25).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+        Ok(keys.iter().map(|(key, _)| id(key)).collect())
+    }
+
+    /// Every node joined with this one in pass 1, sorted.
+    pub(crate) fn component_of(&self, node: u128) -> Result<Vec<u128>> {
+        let mut members = BTreeSet::from([node]);
+        let mut queue = vec![node];
+        while let Some(node) = queue.pop() {
+            for (key, value) in self.overlay.scan(&of(b'E', node))? {
+                let end = hash_at(&key, 17);
+                if decode_edge(&value)?.1 && members.insert(end) {
+                    queue.push(end);
+                }
+            }
+        }
+        Ok(members.into_iter().collect())
+    }
+
+    /// Every node of the profile that `node` is in now: its component, and the
+    /// components of the items that the matcher joins with those of this one.
+    pub(crate) fn profile_members(&mut self, node: u128) -> Result<Vec<u128>> {
+        let component = self.component_of(node)?;
+        if !self.inner.decides() {
+            return Ok(component);
+        }
+        let mut members: BTreeSet<u128> = component.iter().copied().collect();
+        let mut items = Vec::new();
+        for &node in &component {
+            items.extend(self.items_of(node)?);
+        }
+        let mut joined = BTreeSet::new();
+        if let Some(matcher) = &*self.inner.matcher() {
+            joined.extend(items.iter().flat_map(|&item| matcher.cluster_of(item)));
+        }
+        for item in joined {
+            let home = self.known_item(item)?.now.home;
+            if !members.contains(&home) {
+                members.extend(self.component_of(home)?);
+            }
+        }
+        Ok(members.into_iter().collect())
+    }
+
+    /// Tells items where pass 1 put them, and the matcher which items and
+    /// decisions changed. Returns the nodes whose profiles that touches.
+    pub(crate) fn settle(&mut self, changes: &mut Changes, is_live: bool) -> Result<BTreeSet<u128>> {
+        let (mut wanted, reconsidered) = self.decide()?;
+        self.constrain(changes, &reconsidered)?;
+        for component in &changes.components {
+            let nodes: Vec<u128> = component.iter().map(|node| node.0).collect();
+            self.place(&nodes)?;
+        }
+        let unplaced: Vec<u128> =
+            self.items.0.values().filter(|cached| cached.now.component == 0).map(|cached| cached.now.home).collect();
+        for home in unplaced {
+            let component = self.component_of(home)?;
+            self.place(&component)?;
+        }
+        let shape = &self.inner.shape;
+        for (&id, Cached { now, stored }) in &self.items.0 {
+            if stored.as_ref() == Some(now) {
+                continue;
+            }
+            self.overlay.write(item_key(id), now);
+            let before = stored.as_ref().and_then(|item| shape.match_item(id, item));
+            wanted.extend(Told::item(id, before, shape.match_item(id, now)));
+        }
+        if is_live { self.tell(wanted) } else { Ok(BTreeSet::new()) }
+    }
+
+    /// The decisions that this batch made or undid: what the matcher is to be
+    /// told, and the decisions themselves.
+    fn decide(&mut self) -> Result<(Vec<Told>, Vec<Decision>)> {
+        let (mut wanted, mut reconsidered) = (Vec::new(), Vec::new());
+        for hash in std::mem::take(&mut self.decided) {
+            let row: Option<((i64, String), ObjectRow)> = self.overlay.read("object", &of(b'J', hash))?;
+            let now = row.filter(|(_, row)| !row.deleted).and_then(|(_, row)| Decision::of_row(&row));
+            let before = self.decisions.get(&hash).cloned();
+            if now == before {
+                continue;
+            }
+            let decisions = Arc::make_mut(&mut self.decisions);
+            if let Some(decision) = &now {
+                self.overlay.write(of(b'V', hash), decision);
+                decisions.insert(hash, decision.clone());
+            } else {
+                self.overlay.remove(of(b'V', hash));
+                decisions.remove(&hash);
+            }
+            let told = |decision: &Option<Decision>| decision.as_ref().and_then(|it| self.inner.shape.decided(it));
+            wanted.extend(told(&before).map(Told::undone));
+            wanted.extend(told(&now).map(Told::decided));
+            reconsidered.extend(before.into_iter().chain(now));
+        }
+        Ok((wanted, reconsidered))
+    }
+
+    /// Notes on the items of a component which one it is and whose user id it holds.
+    fn place(&mut self, component: &[u128]) -> Result<()> {
+        let mut user = 0;
+        for &node in component {
+            let known: Option<Node> = self.overlay.read("node", &of(b'N', node))?;
+            if known.is_some_and(|known| !known.is_set && known.identifier.kind == KIND_USER_ID) {
+                user = node;
+            }
+        }
+        let least = component.iter().copied().min().unwrap_or_default();
+        for &node in component {
+            for id in self.items_of(node)? {
+                let item = &mut self.known_item(id)?.now;
+                (item.component, item.user) = (least, user);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, changes: Vec<Told>) -> Result<BTreeSet<u128>> {
+        if changes.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let (changes, back): (Vec<Change>, Vec<Change>) =
+            changes.into_iter().map(|told| (told.change, told.back)).unzip();
+        self.told = back.into_iter().rev().collect();
+        let begun = Instant::now();
+        let regrouped = self.inner.matcher_mut().as_mut().map(|matcher| matcher.apply(&changes)).unwrap_or_default();
+        self.matching = begun.elapsed();
+        let moved: BTreeSet<u64> = regrouped.before.into_iter().chain(regrouped.after).flatten().collect();
+        moved.into_iter().map(|item| Ok(self.known_item(item)?.now.home)).collect()
+    }
+
+    /// Has the matcher forget what this batch told it.
+    pub(crate) fn take_back(&mut self) {
+        if let Some(matcher) = self.inner.matcher_mut().as_mut() {
+            matcher.apply(&std::mem::take(&mut self.told));
+        }
+    }
+}
+
+/// A change for the matcher, and what takes it back.
+struct Told {
+    change: Change,
+    back: Change,
+}
+
+impl Told {
+    fn item(id: u64, before: Option<MatchItem>, after: Option<MatchItem>) -> Option<Self> {
+        let change = |item: Option<MatchItem>| item.map_or(Change::Remove(id), Change::Put);
+        (before != after).then(|| Self { change: change(after), back: change(before) })
+    }
+
+    fn decided(decided: Decided) -> Self {
+        let back = Change::Undo(decided.id);
+        Self { change: Change::Decide(decided), back }
+    }
+
+    fn undone(decided: Decided) -> Self {
+        Self { change: Change::Undo(decided.id), back: Change::Decide(decided) }
+    }
+}

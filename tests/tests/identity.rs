@@ -1,0 +1,130 @@
+//! Identity in the running server: people that only their contents tell apart
+//! or together, and what operators decide about them.
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+use tributary_tests::{Server, ServerOptions, WRITE_KEY, tributary};
+
+fn options(mode: &str) -> ServerOptions {
+    let sources = format!("sources: [{{name: web, type: http, write_key: {WRITE_KEY}}}]");
+    ServerOptions::with_config(format!("{sources}\nidentity: {{mode: {mode}}}\n"))
+}
+
+fn visit(anonymous: &str, birthday: &str, phone: &str, street: &str) -> Value {
+    json!({
+        "type": "identify", "anonymousId": anonymous, "messageId": anonymous, "timestamp": "2026-01-01T00:00:00Z",
+        "traits": {
+            "firstName": "Leonora", "lastName": "Featherstone", "birthday": birthday, "phone": phone,
+            "address": { "street": street, "city": "Hereford", "postalCode": "HR1 2BB" },
+        },
+    })
+}
+
+/// Two visits of one person and one of a namesake, without a common identifier but the phone.
+async fn visited(mode: &str) -> anyhow::Result<Server> {
+    let server = Server::start(options(mode)).await?;
+    let visits = [
+        visit("v-a", "1971-03-04", "+441432264123", "14 Castle Street"),
+        visit("v-b", "1971-03-04", "+441432264123", "14 Castle St"),
+        visit("v-c", "1998-11-27", "+441432777888", "3 Mill Lane"),
+    ];
+    let answer = server.post("/v1/batch", &json!({ "batch": visits })).await?;
+    ensure!(answer.status == 200, "{}", answer.text);
+    server.flush().await?;
+    Ok(server)
+}
+
+async fn profile_of(server: &Server, anonymous: &str) -> anyhow::Result<String> {
+    let profile = server.profile(&format!("anonymous_id:{anonymous}")).await?.context("a profile")?;
+    Ok(profile["profile_id"].as_str().context("an id")?.to_owned())
+}
+
+async fn together(server: &Server) -> anyhow::Result<(bool, bool)> {
+    let first = profile_of(server, "v-a").await?;
+    Ok((first == profile_of(server, "v-b").await?, first == profile_of(server, "v-c").await?))
+}
+
+#[tokio::test]
+async fn records_of_one_person_are_found_by_their_contents() {
+    let server = visited("probabilistic").await.unwrap();
+    assert_eq!(together(&server).await.unwrap(), (true, false));
+    assert_eq!(server.count("SELECT count(*) FROM profiles").await.unwrap(), 2);
+    let wanted = json!({ "firstName": "Leonora", "lastName": "Featherstone", "birthday": "1971-03-04" });
+    let found = server.admin_post("/v1/identity/search", &wanted).await.unwrap();
+    assert_eq!(found.body["matches"][0]["item"]["values"]["birth_date"], json!(["1971-03-04"]), "{}", found.text);
+    let metrics = server.admin_get("/metrics").await.unwrap().text;
+    for line in ["tributary_resolve_items 3", "tributary_resolve_model_out_of_range 1"] {
+        assert!(metrics.lines().any(|found| found == line), "{line}");
+    }
+    let same = server.admin_post("/v1/identity/preview", &json!({ "cut": 0.4 })).await.unwrap();
+    assert_eq!((&same.body["forecast"]["merges"], &same.body["forecast"]["splits"]), (&json!(0), &json!(0)));
+    let strict = server.admin_post("/v1/identity/preview", &json!({ "cut": 1.0 })).await.unwrap();
+    assert_eq!(strict.body["forecast"]["splits"], 1, "{}", strict.text);
+}
+
+#[tokio::test]
+async fn decisions_are_durable_and_undone() {
+    let mut server = visited("probabilistic").await.unwrap();
+    let decide = |preview: bool| {
+        json!({ "action": "never-together", "one": ["anonymous_id:v-a"], "other": ["anonymous_id:v-b"],
+            "author": "ada", "reason": "sisters", "preview": preview })
+    };
+    let foreseen = server.admin_post("/v1/identity/decisions", &decide(true)).await.unwrap();
+    assert_eq!(foreseen.body["changes"][0]["change"], "split", "{}", foreseen.text);
+    assert_eq!(together(&server).await.unwrap(), (true, false));
+    let decided = server.admin_post("/v1/identity/decisions", &decide(false)).await.unwrap();
+    assert_eq!((&decided.body["changes"], &decided.body["applied"]), (&foreseen.body["changes"], &json!(true)));
+    assert_eq!(together(&server).await.unwrap(), (false, false));
+    server.flush().await.unwrap();
+    server.stop().await.unwrap();
+    std::fs::remove_dir_all(server.data_dir().join("state")).unwrap();
+    server.restart().await.unwrap();
+    assert_eq!(together(&server).await.unwrap(), (false, false), "the decision is made again with the state");
+
+    let id = decided.body["decision"]["id"].as_str().unwrap();
+    let folder = server.data_dir().to_string_lossy().into_owned();
+    let listed = tributary(&["identity", "decisions", "--data-dir", &folder]).await.unwrap();
+    assert_eq!(listed, format!("{id} never-together by ada: sisters\n"));
+    let undo = ["identity", "undo", id, "--reason", "one person", "--data-dir", &folder];
+    let undone = tributary(&undo).await.unwrap();
+    assert!(undone.starts_with("merge: profile "), "{undone}");
+    assert_eq!(together(&server).await.unwrap(), (true, false));
+    assert_eq!(server.count("SELECT count(*) FROM objects WHERE type = 'identity_decisions'").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_decided_is_said() {
+    let server = visited("probabilistic").await.unwrap();
+    let because = |mut wanted: Value| {
+        wanted["author"] = "ada".into();
+        wanted["reason"] = "so".into();
+        wanted
+    };
+    let (known, unknown) = ("anonymous_id:v-a", "anonymous_id:nobody");
+    for (wanted, status, part) in [
+        (because(json!({ "action": "assert", "one": known, "other": unknown })), 404, "nobody"),
+        (because(json!({ "action": "undo", "decision": "x" })), 400, "no decision"),
+        (because(json!({ "action": "never-together", "one": [known], "other": [known] })), 400, "both sides"),
+        (because(json!({ "action": "detach", "item": "v-a", "field": "phone", "value": "1" })), 400, "expected"),
+        (json!({ "action": "undo", "decision": "x", "author": "ada", "reason": " " }), 400, "reason"),
+        (because(json!({ "action": "merge" })), 422, "unknown variant"),
+    ] {
+        let answer = server.admin_post("/v1/identity/decisions", &wanted).await.unwrap();
+        assert!(answer.status == status && answer.text.contains(part), "{wanted}: {} {}", answer.status, answer.text);
+    }
+}
+
+#[tokio::test]
+async fn observing_only_suggests() {
+    let server = visited("observe").await.unwrap();
+    assert_eq!(together(&server).await.unwrap(), (false, false));
+    let suggested = server.admin_get("/v1/identity/suggestions").await.unwrap();
+    let sets = suggested.body["suggestions"]
+        .as_array()
+        .map(|sets| sets.iter().map(|set| set.as_array().map(Vec::len)).collect::<Vec<_>>());
+    assert_eq!(sets, Some(vec![Some(2)]), "{}", suggested.text);
+    let deterministic = visited("deterministic").await.unwrap();
+    assert_eq!(together(&deterministic).await.unwrap(), (false, false));
+    let refused = deterministic.admin_get("/v1/identity/review").await.unwrap();
+    assert_eq!((refused.status, refused.code()), (409, "not_matching"));
+}
