@@ -6,6 +6,8 @@
 //! GET  /v1/identity/review?limit=100                                  -> {review} held back, most likely first
 //! GET  /v1/identity/suggestions?limit=100                             -> {suggestions} mode observe: what would merge
 //! GET  /v1/identity/items/{key}                                       -> {items} of an identifier, item or profile
+//! GET  /v1/identity/explain?a=KEY&b=KEY                               -> {explanation, text} why one, or why not
+//! GET  /v1/identity/how/{key}                                         -> {history, text} the merges of a profile
 //! POST /v1/identity/search      {attribute: value, ...}               -> {matches} best first, nothing is inserted
 //! POST /v1/identity/preview     {model, cut}                          -> {forecast} what another model would change
 //! ```
@@ -62,6 +64,8 @@ pub fn router(api: IdentityApi) -> Router {
         .route("/v1/identity/review", get(review))
         .route("/v1/identity/suggestions", get(suggestions))
         .route("/v1/identity/items/{key}", get(items))
+        .route("/v1/identity/explain", get(explain))
+        .route("/v1/identity/how/{key}", get(how))
         .route("/v1/identity/search", post(search))
         .route("/v1/identity/preview", post(preview))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -130,6 +134,29 @@ async fn suggestions(Shared(api): Shared<IdentityApi>, Query(page): Query<Page>)
 async fn items(Shared(api): Shared<IdentityApi>, Path(key): Path<String>) -> Answer {
     let items = api.items(&key)?;
     if items.is_empty() { Err(Failure::not_found(&key)) } else { Ok(Json(json!({ "items": items }))) }
+}
+
+/// Two items; what names several stands for the first of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pair {
+    a: String,
+    b: String,
+}
+
+async fn explain(Shared(api): Shared<IdentityApi>, Query(Pair { a, b }): Query<Pair>) -> Answer {
+    let first = |key: &str| api.items(key)?.first().map(|item| item.id).ok_or_else(|| Failure::not_found(key));
+    let (one, other) = (first(&a)?, first(&b)?);
+    let explained = tokio::task::spawn_blocking(move || api.state.explain(one, other)).await??;
+    let explained = explained.ok_or_else(|| Failure::not_found(&a))?;
+    Ok(Json(json!({ "explanation": explained, "text": explained.to_text() })))
+}
+
+async fn how(Shared(api): Shared<IdentityApi>, Path(key): Path<String>) -> Answer {
+    let profile = api.items(&key)?.first().map(|item| item.profile_id).ok_or_else(|| Failure::not_found(&key))?;
+    let history = tokio::task::spawn_blocking(move || api.state.how(profile)).await??;
+    let history = history.ok_or_else(|| Failure::not_found(&key))?;
+    Ok(Json(json!({ "history": history, "text": history.to_text(false) })))
 }
 
 async fn search(Shared(api): Shared<IdentityApi>, wanted: Given<BTreeMap<String, Value>>) -> Answer {

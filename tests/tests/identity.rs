@@ -52,6 +52,13 @@ async fn records_of_one_person_are_found_by_their_contents() {
     let wanted = json!({ "firstName": "Leonora", "lastName": "Featherstone", "birthday": "1971-03-04" });
     let found = server.admin_post("/v1/identity/search", &wanted).await.unwrap();
     assert_eq!(found.body["matches"][0]["item"]["values"]["birth_date"], json!(["1971-03-04"]), "{}", found.text);
+    for (other, answer) in [("v-b", "together"), ("v-c", "apart")] {
+        let path = format!("/v1/identity/explain?a=anonymous_id:v-a&b=anonymous_id:{other}");
+        let explained = server.admin_get(&path).await.unwrap();
+        assert!(explained.body["explanation"][answer].is_object(), "{}", explained.text);
+    }
+    let how = server.admin_get("/v1/identity/how/anonymous_id:v-a").await.unwrap();
+    assert_eq!(how.body["history"]["merges"].as_array().map(Vec::len), Some(1), "{}", how.text);
     let metrics = server.admin_get("/metrics").await.unwrap().text;
     for line in ["tributary_resolve_items 3", "tributary_resolve_model_out_of_range 1"] {
         assert!(metrics.lines().any(|found| found == line), "{line}");

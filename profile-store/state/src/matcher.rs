@@ -42,11 +42,23 @@ pub trait Matcher: Send + Sync {
 
     /// Its numbers.
     fn stats(&self) -> Stats;
+
+    /// Its model and cut; `None` if it has none to explain by.
+    fn model(&self) -> Option<(Arc<Model>, Cut)> {
+        None
+    }
+
+    /// An item's values as they are compared, by field: normalised, without those that say nothing.
+    fn compared(&self, item: u64) -> Option<Vec<Vec<String>>> {
+        let _ = item;
+        None
+    }
 }
 
 /// The matcher that ships: the incremental engine of a model.
 pub struct ModelMatcher {
     engine: Engine,
+    cut: Cut,
     fingerprint: u64,
     threads: usize,
 }
@@ -60,7 +72,8 @@ impl ModelMatcher {
     pub fn new(model: Model, cut: f64, threads: usize) -> Result<Self, Error> {
         let text = model.to_json()?;
         let fingerprint = half(hash128(&[text.as_bytes(), &cut.to_be_bytes()]));
-        Ok(Self { engine: Engine::new(Arc::new(model), Cut::new(cut))?, fingerprint, threads })
+        let cut = Cut::new(cut);
+        Ok(Self { engine: Engine::new(Arc::new(model), cut)?, cut, fingerprint, threads })
     }
 }
 
@@ -103,6 +116,14 @@ impl Matcher for ModelMatcher {
 
     fn stats(&self) -> Stats {
         self.engine.stats()
+    }
+
+    fn model(&self) -> Option<(Arc<Model>, Cut)> {
+        Some((Arc::clone(self.engine.model()), self.cut))
+    }
+
+    fn compared(&self, item: u64) -> Option<Vec<Vec<String>>> {
+        self.engine.item(item)
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use support::{apply, export, profile, record};
 use tributary_protocol::{Identifier, LogValue, Record, RecordKind, Timestamp};
 use tributary_resolve::matching::Model;
-use tributary_state::{Action, Decision, Identity, Mode, ModelMatcher, Options, State};
+use tributary_state::{Action, Decision, Explained, Identity, Mode, ModelMatcher, Options, State};
 use uuid::Uuid;
 
 const GIVEN: [&str; 12] = [
@@ -152,6 +152,10 @@ fn what_the_model_joined_an_operator_parts_and_what_it_left_one_joins() {
     let of = |id: &str| profile(&state, "crm:contacts", id).profile_id;
     let item = |id: &str| state.items_of(&Identifier::new("crm:contacts", id).unwrap()).unwrap()[0].id;
     assert!(of("1") == of("2") && of("1") != of("3"));
+    let explained = |other: &str| state.explain(item("1"), item(other)).unwrap().unwrap();
+    assert!(matches!(explained("2"), Explained::Together(path) if path.steps.len() == 1));
+    assert!(matches!(explained("3"), Explained::Apart(_)) && !explained("3").to_text().is_empty());
+    assert_eq!(state.how(of("1")).unwrap().unwrap().merges.len(), 1);
     let before = export(&state);
     let parts = Action::NeverTogether { one: vec![item("1")], other: vec![item("2")] };
     let joins = Action::Assert { one: item("1"), other: item("3") };

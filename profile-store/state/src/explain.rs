@@ -1,0 +1,181 @@
+//! Why two items are one person or not, and how a profile came about.
+
+use crate::decision::{Action, ItemId};
+use crate::item::Item;
+use crate::keys::of;
+use crate::settle::item_key;
+use crate::values::{Node, decode};
+use crate::{Error, Result, State};
+use serde::Serialize;
+use std::collections::HashSet;
+use std::sync::Arc;
+use tributary_resolve::matching::explain::{History, ItemView, Items, Path, Situation, WhyNot};
+use tributary_resolve::matching::{Cut, Model};
+use uuid::Uuid;
+
+/// Most items of a profile that are looked at, those of the least ids.
+const ITEMS_MAX: usize = 256;
+
+/// Why two items are one person, or why not.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Explained {
+    /// They are in one profile: how they hang together.
+    Together(Path),
+    /// They are in two: what holds these apart.
+    Apart(Box<WhyNot>),
+}
+
+impl Explained {
+    /// The explanation for a reader, several lines.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Together(path) => path.to_text(false),
+            Self::Apart(why_not) => why_not.to_text(false),
+        }
+    }
+}
+
+/// Items of one or two profiles, as the library of explanations takes them.
+struct Gathered {
+    model: Arc<Model>,
+    cut: Cut,
+    ids: Vec<ItemId>,
+    items: Vec<Item>,
+    views: Vec<ItemView>,
+    /// Values that are compared, by field.
+    compared: HashSet<(usize, String)>,
+}
+
+impl State {
+    /// Says why two items are one person, or why not; `None` if one was never seen.
+    ///
+    /// # Errors
+    /// [`Error::NoMatcher`], or if the store cannot be read.
+    pub fn explain(&self, one: ItemId, other: ItemId) -> Result<Option<Explained>> {
+        let Some((first, second)) = self.item(one)?.zip(self.item(other)?) else { return Ok(None) };
+        let first_ids = self.ids_of_profile(first.profile_id, one)?;
+        if first.profile_id == second.profile_id {
+            let mut ids = first_ids;
+            if !ids.contains(&other) {
+                ids.push(other);
+            }
+            let gathered = self.gather(&ids)?;
+            let members: Vec<u32> = (0u32..).take(ids.len()).collect();
+            let path = gathered.ready()?.path(&members, gathered.place(one), gathered.place(other));
+            return Ok(Some(Explained::Together(path)));
+        }
+        let second_ids = self.ids_of_profile(second.profile_id, other)?;
+        let gathered = self.gather(&[first_ids.clone(), second_ids.clone()].concat())?;
+        let places = |ids: &[ItemId]| ids.iter().map(|&id| gathered.place(id)).collect::<Vec<u32>>();
+        let (ours, theirs) = (places(&first_ids), places(&second_ids));
+        let pair = (gathered.place(one), gathered.place(other));
+        let situation = self.situation(&gathered, &first_ids, &second_ids)?;
+        let why_not = gathered.ready()?.why_not(pair, [&ours, &theirs], &situation);
+        Ok(Some(Explained::Apart(Box::new(why_not))))
+    }
+
+    /// Replays how a profile was merged; `None` if it holds no items.
+    ///
+    /// # Errors
+    /// [`Error::NoMatcher`], or if the store cannot be read.
+    pub fn how(&self, profile: Uuid) -> Result<Option<History>> {
+        let mut ids: Vec<ItemId> = self.items_of_profile(profile)?.into_iter().map(|item| item.id).collect();
+        ids.sort_unstable();
+        ids.truncate(ITEMS_MAX);
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        let gathered = self.gather(&ids)?;
+        let members: Vec<u32> = (0u32..).take(ids.len()).collect();
+        let history = gathered.ready()?.how(&members);
+        Ok(Some(history))
+    }
+
+    /// Items of a profile, `wanted` among them.
+    fn ids_of_profile(&self, profile: Uuid, wanted: ItemId) -> Result<Vec<ItemId>> {
+        let mut ids: Vec<ItemId> = self.items_of_profile(profile)?.into_iter().map(|item| item.id).collect();
+        ids.sort_unstable_by_key(|&id| (id != wanted, id));
+        ids.truncate(ITEMS_MAX);
+        Ok(ids)
+    }
+
+    fn gather(&self, ids: &[ItemId]) -> Result<Gathered> {
+        let model = self.0.matcher().as_ref().and_then(|matcher| matcher.model());
+        let (model, cut) = model.ok_or(Error::NoMatcher)?;
+        let empty = Vec::with_capacity(ids.len());
+        let mut gathered =
+            Gathered { model, cut, ids: ids.to_vec(), items: empty, views: Vec::new(), compared: HashSet::new() };
+        for &id in ids {
+            let bytes = self.0.store.get(&item_key(id.0))?;
+            let missing = || Error::Format { what: "item", reason: "missing".to_owned() };
+            let item: Item = decode("item", &bytes.ok_or_else(missing)?)?;
+            gathered.views.push(self.view(id, &item)?);
+            gathered.items.push(item);
+            let shown = self.0.matcher().as_ref().and_then(|matcher| matcher.compared(id.0)).unwrap_or_default();
+            for (place, values) in shown.into_iter().enumerate() {
+                gathered.compared.extend(values.into_iter().map(|value| (place, value)));
+            }
+        }
+        Ok(gathered)
+    }
+
+    fn view(&self, id: ItemId, item: &Item) -> Result<ItemView> {
+        let shape = &self.0.shape;
+        let name = |node: u128| -> Result<Option<Node>> {
+            self.0.store.get(&of(b'N', node))?.map(|bytes| decode("node", &bytes)).transpose()
+        };
+        let home = name(item.home)?;
+        let user = if item.user == 0 { None } else { name(item.user)? };
+        let exclusive = home.iter().chain(&user).filter(|node| !node.is_set);
+        let mut exclusive: Vec<String> = exclusive.map(|node| node.identifier.to_string()).collect();
+        exclusive.dedup();
+        let name = home.map(|node| node.identifier.to_string()).unwrap_or_default();
+        let name =
+            if item.source.is_empty() { format!("{name} (item:{id})") } else { format!("{name} ({})", item.source) };
+        let live = shape.match_item(id.0, item).unwrap_or_default();
+        Ok(ItemView { name, id: id.0, node: live.node, exclusive, texts: live.values })
+    }
+
+    /// What holds two profiles apart besides their contents.
+    fn situation(&self, gathered: &Gathered, ours: &[ItemId], theirs: &[ItemId]) -> Result<Situation> {
+        let mut situation = Situation::default();
+        let user_of = |ids: &[ItemId]| {
+            let items = ids.iter().map(|&id| &gathered.items[gathered.place(id) as usize]);
+            items.map(|item| item.user).find(|&user| user != 0)
+        };
+        if let (Some(one), Some(other)) = (user_of(ours), user_of(theirs)) {
+            let value = |user: u128| -> Result<String> {
+                let bytes = self.0.store.get(&of(b'N', user))?;
+                let node: Option<Node> = bytes.map(|bytes| decode("node", &bytes)).transpose()?;
+                Ok(node.map(|node| node.identifier.value).unwrap_or_default())
+            };
+            situation.limits.push(format!("two user_ids: {} and {}", value(one)?, value(other)?));
+        }
+        let holds = |set: &[ItemId], ids: &[ItemId]| set.iter().any(|id| ids.contains(id));
+        situation.never_together = self.decisions().into_iter().rev().find_map(|decision| match &decision.action {
+            Action::NeverTogether { one, other }
+                if (holds(one, ours) && holds(other, theirs)) || (holds(one, theirs) && holds(other, ours)) =>
+            {
+                Some(format!("{} by {}: {}", decision.id, decision.author, decision.reason))
+            }
+            _ => None,
+        });
+        Ok(situation)
+    }
+}
+
+impl Gathered {
+    fn ready(&self) -> Result<Items<'_>> {
+        let is_generic = |place: usize, value: &str| !self.compared.contains(&(place, value.to_owned()));
+        let items = Items::new(&self.model, self.cut, &self.views, is_generic);
+        items.map_err(|error| Error::Format { what: "model", reason: error.to_string() })
+    }
+
+    /// Place of an item among those gathered.
+    fn place(&self, id: ItemId) -> u32 {
+        let place = self.ids.iter().position(|&known| known == id).unwrap_or_default();
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+}
