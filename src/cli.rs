@@ -1,6 +1,7 @@
 //! The command line: every command, its flags and its help.
 
 use crate::identity::IdentityCommand;
+use crate::runtimes::{Fronts, Runtimes};
 use crate::{client, demo, pipeline, pull, query, settings, webhooks};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -160,19 +161,19 @@ impl Cli {
     /// # Errors
     /// What the command reports; the process then ends with exit code 1.
     pub fn run(self) -> anyhow::Result<()> {
-        let threads = settings::threads()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
-        let outcome = runtime.block_on(self.command.run());
+        let runtimes = Runtimes::start()?;
+        let outcome = runtimes.back.block_on(self.command.run(&runtimes.fronts()));
         // A blocking task that hangs must not keep the process from ending.
-        runtime.shutdown_timeout(ENDING);
+        runtimes.end(ENDING);
         outcome
     }
 }
 
 impl Command {
-    async fn run(self) -> anyhow::Result<()> {
+    /// Carries the command out; a server answers on `fronts`.
+    async fn run(self, fronts: &Fronts) -> anyhow::Result<()> {
         match self {
-            Self::Run(args) => pipeline::run(settings::Settings::load(&args)?).await,
+            Self::Run(args) => pipeline::run(settings::Settings::load(&args)?, fronts).await,
             Self::Flush(FlushArgs { admin, token, timeout }) => {
                 client::flush(&admin, token.as_deref(), Duration::from_secs(timeout)).await
             }

@@ -15,6 +15,7 @@ mod pipeline;
 mod pull;
 mod query;
 mod recovery;
+mod runtimes;
 mod settings;
 mod stages;
 mod telemetry;

@@ -12,6 +12,7 @@ use crate::identity_live::{self, IdentityApi};
 use crate::metrics::{MatchingMetrics, PositionMetrics, PullMetrics, WorkerMetrics};
 use crate::pull::{self, Pull};
 use crate::recovery::{self, Stores};
+use crate::runtimes::Fronts;
 use crate::settings::Settings;
 use crate::stages::Stages;
 use crate::webhooks;
@@ -22,16 +23,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tributary_ingest::gateway::{self, GatewayState};
 use tributary_log::Log;
 use tributary_profile_store::api::{self, ApiState};
 use tributary_profile_store::query::{QueryEngine, StateIds};
 
-/// Runs the server until it is asked to stop (SIGINT or SIGTERM).
+/// Runs the server until it is asked to stop (SIGINT or SIGTERM). Requests are
+/// answered on `fronts`; everything behind the log runs on this runtime.
 ///
 /// # Errors
 /// If the folder, the log or a port cannot be had, or a stage fails.
-pub async fn run(settings: Settings) -> anyhow::Result<()> {
+pub async fn run(settings: Settings, fronts: &Fronts) -> anyhow::Result<()> {
     let begun = Instant::now();
     let folder = DataDir::open(&settings.data_dir)?;
     let log: Arc<dyn Log> = settings.open_log(folder.path()).await?;
@@ -40,7 +43,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let stores = recovery::open(&settings, &folder, &*log).await?;
     let Stores { state, tables, registry } = &stores;
 
-    let mut stages = Stages::new(Arc::clone(&log), Arc::clone(tables));
+    let mut stages = Stages::new(Arc::clone(&log), Arc::clone(tables), fronts.clone());
     stages.write_tables();
     tracing::debug!(since_start = ?begun.elapsed(), "state and tables open");
     let decoder = Decoder { blocked: Arc::new(Blocked::new(&settings.config.identity.blocked_values)) };
@@ -48,7 +51,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let metrics = WorkerMetrics::new(registry)?;
     let worker = Worker::new(Arc::clone(&log), state.clone(), Arc::clone(tables), decoder, metrics)?;
 
-    let (ingest, admin) = (listen(settings.listen, "--listen").await?, listen(settings.admin, "--admin").await?);
+    let (ingest, admin) = (
+        listen(&fronts.ingest, settings.listen, "--listen").await?,
+        listen(&fronts.admin, settings.admin, "--admin").await?,
+    );
     let address = ServerAddress {
         ingest: ingest.local_addr()?,
         admin: admin.local_addr()?,
@@ -126,7 +132,8 @@ fn routes(
     Ok(admin::router(admin, api.merge(identity_live::router(identity))))
 }
 
-async fn listen(address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+/// Listens on an address; the connections belong to the runtime `front`.
+async fn listen(front: &Handle, address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     let advice = || format!("listen on {address}: does something else listen there? Choose another port with {flag}");
-    TcpListener::bind(address).await.with_context(advice)
+    front.spawn(TcpListener::bind(address)).await?.with_context(advice)
 }

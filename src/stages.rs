@@ -4,6 +4,7 @@
 use crate::admin::flush_within;
 use crate::log_ends;
 use crate::pull::Pull;
+use crate::runtimes::Fronts;
 use crate::worker::Worker;
 use anyhow::Context as _;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ type Stage = JoinSet<anyhow::Result<()>>;
 
 /// Every stage of a server.
 pub struct Stages {
+    fronts: Fronts,
     log: Arc<dyn Log>,
     tables: Arc<Tables>,
     /// Gateway and pull sources.
@@ -46,8 +48,9 @@ pub struct Stages {
 
 impl Stages {
     /// Without any stage yet.
-    pub fn new(log: Arc<dyn Log>, tables: Arc<Tables>) -> Self {
+    pub fn new(log: Arc<dyn Log>, tables: Arc<Tables>, fronts: Fronts) -> Self {
         Self {
+            fronts,
             log,
             tables,
             intake: JoinSet::new(),
@@ -77,12 +80,12 @@ impl Stages {
 
     /// Starts the admin port.
     pub fn answer(&mut self, listener: TcpListener, routes: axum::Router, settings: ServeSettings) {
-        self.inner.spawn(serve(listener, routes, settings, self.inner_stop.clone()));
+        self.inner.spawn_on(serve(listener, routes, settings, self.inner_stop.clone()), &self.fronts.admin);
     }
 
     /// Starts the ingest port.
     pub fn take_in(&mut self, listener: TcpListener, routes: axum::Router, settings: ServeSettings) {
-        self.intake.spawn(serve(listener, routes, settings, self.intake_stop.clone()));
+        self.intake.spawn_on(serve(listener, routes, settings, self.intake_stop.clone()), &self.fronts.ingest);
     }
 
     /// Starts reading the pull sources.

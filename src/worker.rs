@@ -22,6 +22,11 @@ use tributary_state::{Applied, Mode, State};
 
 /// Most bytes of the log in one batch.
 const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Least time between two reads of a partition: every batch costs a sync of
+/// the disk that acknowledgements wait for too.
+const READ_EVERY: Duration = Duration::from_millis(25);
+/// A batch of so many bytes is followed by the next at once: there is a backlog.
+const BACKLOG_BYTES: usize = BATCH_BYTES_MAX / 4;
 /// Pause after a read that failed for want of an answer; each in a row doubles it.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Longest such pause.
@@ -60,8 +65,23 @@ pub struct Worker {
 /// How far a partition is read.
 struct Partition {
     next: u64,
+    /// When it is read next at the earliest.
+    due: Instant,
     /// When a failed read is tried again, and the pause after the next failure.
     retry: Option<(Instant, Duration)>,
+}
+
+impl Partition {
+    /// When it may be read again.
+    fn resumes(&self) -> Instant {
+        self.retry.map_or(self.due, |(when, _)| when.max(self.due))
+    }
+
+    /// Notes that a batch of so many bytes was read, up to `next`.
+    fn read(&mut self, next: u64, bytes: usize) {
+        self.next = next;
+        self.due = Instant::now() + if bytes < BACKLOG_BYTES { READ_EVERY } else { Duration::ZERO };
+    }
 }
 
 /// A batch that was read.
@@ -92,7 +112,7 @@ impl Worker {
     ) -> anyhow::Result<Self> {
         let positions = (0..log.partitions()).map(|partition| state.position(partition));
         let positions = positions.collect::<Result<Vec<u64>, _>>()?;
-        let partitions = positions.iter().map(|&next| Partition { next, retry: None }).collect();
+        let partitions = positions.iter().map(|&next| Partition { next, due: Instant::now(), retry: None }).collect();
         let (done, _) = watch::channel(positions);
         let trouble = Trouble::default();
         Ok(Self { log, state, tables, decoder, metrics, trouble, partitions, turn: 0, done })
@@ -141,7 +161,7 @@ impl Worker {
         for _ in 0..self.partitions.len() {
             let at = self.turn;
             self.turn = (at + 1) % self.partitions.len();
-            if self.partitions[at].retry.is_some_and(|(when, _)| when > Instant::now()) {
+            if self.partitions[at].resumes() > Instant::now() {
                 continue;
             }
             let partition = u32::try_from(at)?;
@@ -152,7 +172,7 @@ impl Worker {
                     self.recovered(at);
                     let Some(last) = frames.last() else { continue };
                     let next = last.offset + 1;
-                    self.partitions[at].next = next;
+                    self.partitions[at].read(next, frames.iter().map(|frame| frame.value.len()).sum());
                     let decoder = self.decoder.clone();
                     let decode = move || decoder.decode(partition, &frames);
                     let values = tokio::task::spawn_blocking(decode).await.context("decode a batch")?;
@@ -186,9 +206,9 @@ impl Worker {
     /// read is to be tried again, or at shutdown.
     async fn idle(&self, shutdown: &CancellationToken) {
         let waits = (0..).zip(&self.partitions).map(|(number, partition)| async move {
-            match partition.retry {
-                Some((when, _)) => tokio::time::sleep_until(when).await,
-                None => self.log.wait(number, partition.next).await,
+            tokio::time::sleep_until(partition.resumes()).await;
+            if partition.retry.is_none() {
+                self.log.wait(number, partition.next).await;
             }
         });
         tokio::select! {

@@ -27,7 +27,8 @@ impl Default for LogSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EmbeddedLog {
-    /// Number of partitions, 1 to 256; fixed when the log is created. Default 4.
+    /// Number of partitions, 1 to 256; fixed when the log is created. One makes
+    /// every commit a single sync; more serve readers outside. Default 1.
     pub partitions: u32,
     /// Bytes of a segment file, at least 1 MiB. Default 128 MiB.
     pub segment_bytes: u64,
@@ -39,7 +40,7 @@ pub struct EmbeddedLog {
 
 impl Default for EmbeddedLog {
     fn default() -> Self {
-        Self { partitions: 4, segment_bytes: 128 << 20, retain_bytes: 1 << 30, retain_seconds: 86_400 }
+        Self { partitions: 1, segment_bytes: 128 << 20, retain_bytes: 1 << 30, retain_seconds: 86_400 }
     }
 }
 

@@ -13,10 +13,12 @@ mod body;
 mod error;
 mod io;
 mod phase;
+mod priority;
 mod response;
 mod server;
 
 pub use body::BodyTimeout;
 pub use error::{Error, Result};
+pub use priority::Priority;
 pub use response::{ErrorBody, error_response};
 pub use server::{ServeSettings, serve};
