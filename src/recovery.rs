@@ -46,7 +46,9 @@ pub async fn open(settings: &Settings, folder: &DataDir, log: &dyn Log) -> anyho
     discard_lost(folder)?;
     let stores = match open_once(settings, folder, log).await {
         Err(error) if is_by_other_rules(&error) => {
-            tracing::warn!("the state was made by other rules of identity or another version, and is made again");
+            tracing::warn!(
+                "the state was made by other rules of identity or survivorship or another version, and is made again"
+            );
             put_aside(folder)?;
             open_once(settings, folder, log).await?
         }

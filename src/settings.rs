@@ -106,6 +106,13 @@ impl Settings {
         let rule = |rule: &SurvivorshipRule| match rule {
             SurvivorshipRule::MostRecent => Rule::MostRecent,
             SurvivorshipRule::SourcePriority(sources) => Rule::SourcePriority(sources.clone()),
+            SurvivorshipRule::First => Rule::First,
+            SurvivorshipRule::Longest => Rule::Longest,
+            SurvivorshipRule::MostFrequent => Rule::MostFrequent,
+            SurvivorshipRule::VerifiedFirst => Rule::VerifiedFirst,
+            SurvivorshipRule::Union => Rule::Union,
+            SurvivorshipRule::Min => Rule::Min,
+            SurvivorshipRule::Max => Rule::Max,
         };
         let rules = &self.config.survivorship;
         Options {

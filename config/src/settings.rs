@@ -191,15 +191,30 @@ pub enum SurvivorshipRule {
     MostRecent,
     /// The one of the first source in this list that has one; sources that are not listed come last.
     SourcePriority(Vec<String>),
+    /// The one with the least event time.
+    First,
+    /// The one with the most characters.
+    Longest,
+    /// The one that most records say.
+    MostFrequent,
+    /// One of a record that says that it is verified (`email_verified: true` beside `email`), if there is any.
+    VerifiedFirst,
+    /// All of them, as a sorted list.
+    Union,
+    /// The least: numbers by value and before texts.
+    Min,
+    /// The greatest.
+    Max,
 }
 
-/// Survivorship rules.
+/// Survivorship rules. A change makes the live state again from the tables at the next start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SurvivorshipSettings {
     /// Rule of traits that have none of their own. Default `most_recent`.
     pub default: SurvivorshipRule,
-    /// Rule by trait: `most_recent` or `{source_priority: [crm, web]}`. Default none.
+    /// Rule by trait: `most_recent`, `{source_priority: [crm, web]}`, `first`, `longest`, `most_frequent`,
+    /// `verified_first`, `union`, `min` or `max`. All but the first two keep every value said. Default none.
     pub traits: BTreeMap<String, SurvivorshipRule>,
 }
 

@@ -2,9 +2,9 @@
 
 use crate::apply::Batch;
 use crate::fold::fold_trait_name;
-use crate::keys::{key, of};
+use crate::keys::{key, of, values_of};
 use crate::state::Table;
-use crate::values::{Contribution, Contributions, decode_numbers, numbers};
+use crate::values::{Contribution, Contributions, Said, decode_numbers, numbers};
 use crate::{ObjectRow, Result};
 use tributary_protocol::{Object, Record, RecordKind, canonical_json, hash128};
 
@@ -25,14 +25,20 @@ impl Batch<'_> {
                     value: canonical_json(value),
                     message_id: record.message_id.clone(),
                 };
-                self.keep(node, &fold_trait_name(name), &record.source, contribution)?;
+                let name = fold_trait_name(name);
+                if self.inner.options.rule(&name).needs_all() {
+                    let verified = is_verified(&name, traits.into_iter().flatten());
+                    let said = Said { contribution: contribution.clone(), verified };
+                    self.say(node, &name, &record.source, &said);
+                }
+                self.keep(node, &name, &record.source, contribution)?;
             }
         }
         Ok(())
     }
 
     fn keep(&mut self, node: u128, name: &str, source: &str, new: Contribution) -> Result<()> {
-        let place = key(b'C', &[&node.to_be_bytes(), name.as_bytes(), b"\0", source.as_bytes()]);
+        let place = contribution_place(node, name, source);
         let known: Option<Contributions> = self.overlay.read("contribution", &place)?;
         let now = match known {
             Some(known) if known.least <= new && new <= known.greatest => return Ok(()),
@@ -42,6 +48,15 @@ impl Batch<'_> {
         self.overlay.write(place, &now);
         self.contributed.insert(node);
         Ok(())
+    }
+
+    /// Keeps a value beside all others that were said.
+    fn say(&mut self, node: u128, name: &str, source: &str, said: &Said) {
+        let mut place = values_of(&contribution_place(node, name, source));
+        place.extend_from_slice(&said.contribution.record.to_be_bytes());
+        place.push(u8::from(said.contribution.top_level));
+        self.overlay.write(place, said);
+        self.contributed.insert(node);
     }
 
     /// Hides what this source said of the node up to the record's event time.
@@ -78,6 +93,21 @@ impl Batch<'_> {
         self.dirty.insert((Table::Objects, hash));
         Ok(())
     }
+}
+
+/// Where the contributions of (node, trait, source) stand.
+fn contribution_place(node: u128, name: &str, source: &str) -> Vec<u8> {
+    key(b'C', &[&node.to_be_bytes(), name.as_bytes(), b"\0", source.as_bytes()])
+}
+
+/// Whether a record's traits say that the one called `name` is verified:
+/// `email_verified`, `verifiedEmail`, ... is true.
+fn is_verified<'t>(name: &str, mut traits: impl Iterator<Item = (&'t String, &'t serde_json::Value)>) -> bool {
+    traits.any(|(other, value)| {
+        let other = fold_trait_name(other);
+        let of = other.strip_suffix("_verified").or_else(|| other.strip_prefix("verified_"));
+        of == Some(name) && *value == true
+    })
 }
 
 fn object_hash(source: &str, object: &Object) -> u128 {

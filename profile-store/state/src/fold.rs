@@ -1,33 +1,14 @@
-//! Survivorship: which of the members' contributions a profile shows.
+//! The fold: a profile's row, made of what its members contribute.
 
 use crate::apply::least_seen;
-use crate::keys::{hash_at, key, of};
+use crate::keys::{hash_at, key, of, values_of};
 use crate::state::Inner;
-use crate::values::{Contribution, Contributions, Node, decode, decode_attached, decode_numbers};
+use crate::survivorship::{Candidate, survivor};
+use crate::values::{Contributions, Node, Said, decode, decode_attached, decode_numbers};
 use crate::{ProfileRow, Provenance, Result};
 use std::collections::BTreeMap;
 use tributary_protocol::{Identifier, Json, KIND_PHONE, Timestamp};
 use uuid::Uuid;
-
-/// Which of several values of a trait counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Rule {
-    /// The one with the greatest event time.
-    #[default]
-    MostRecent,
-    /// The one of the first source in this list; unlisted sources come last.
-    SourcePriority(Vec<String>),
-}
-
-impl Rule {
-    /// Smaller is better.
-    fn rank(&self, source: &str) -> usize {
-        match self {
-            Self::MostRecent => 0,
-            Self::SourcePriority(sources) => sources.iter().position(|name| name == source).unwrap_or(usize::MAX),
-        }
-    }
-}
 
 /// Returns the name under which a trait is folded: lower snake case, other
 /// characters `_`. `createdAt`, `Created At` and `created_at` are one trait.
@@ -52,13 +33,6 @@ pub fn fold_trait_name(name: &str) -> String {
         }
     }
     folded
-}
-
-/// A contribution that competes for a trait.
-struct Candidate {
-    source: String,
-    node: String,
-    contribution: Contribution,
 }
 
 impl Inner {
@@ -110,36 +84,37 @@ impl Inner {
         for (place, bytes) in self.store.scan(&of(b'C', member))? {
             let name_and_source = String::from_utf8_lossy(&place[17..]).into_owned();
             let Some((name, source)) = name_and_source.split_once('\0') else { continue };
-            let contributions: Contributions = decode("contribution", &bytes)?;
             let tombstone = self.store.get(&key(b'T', &[&member.to_be_bytes(), source.as_bytes()]))?;
             let deleted_up_to = tombstone.map(|bytes| decode_numbers::<1>("tombstone", &bytes)).transpose()?;
-            let contribution = contributions.greatest;
-            if deleted_up_to.is_some_and(|[time]| contribution.event_time <= time.cast_signed()) {
-                continue;
+            let contributed = if self.options.rule(name).needs_all() {
+                self.all_values(&place)?
+            } else {
+                let contributions: Contributions = decode("contribution", &bytes)?;
+                vec![Said { contribution: contributions.greatest, verified: false }]
+            };
+            for Said { contribution, verified } in contributed {
+                if deleted_up_to.is_some_and(|[time]| contribution.event_time <= time.cast_signed()) {
+                    continue;
+                }
+                let (source, node) = (source.to_owned(), node.identifier.to_string());
+                let candidate = Candidate { source, node, contribution, verified };
+                candidates.entry(name.to_owned()).or_default().push(candidate);
             }
-            let candidate = Candidate { source: source.to_owned(), node: node.identifier.to_string(), contribution };
-            candidates.entry(name.to_owned()).or_default().push(candidate);
         }
         Ok(())
+    }
+
+    /// Every value kept for the contribution at `place`.
+    fn all_values(&self, place: &[u8]) -> Result<Vec<Said>> {
+        let values = self.store.scan(&values_of(place))?;
+        values.iter().map(|(_, bytes)| decode("value", bytes)).collect()
     }
 
     fn survivors(&self, candidates: BTreeMap<String, Vec<Candidate>>) -> (Json, BTreeMap<String, Provenance>) {
         let mut traits = Json::new();
         let mut provenance = BTreeMap::new();
         for (name, of_trait) in candidates {
-            let rule = self.options.survivorship.get(&name).unwrap_or(&self.options.survivorship_default);
-            let order = |candidate: &Candidate| {
-                (
-                    std::cmp::Reverse(rule.rank(&candidate.source)),
-                    candidate.contribution.clone(),
-                    candidate.source.clone(),
-                )
-            };
-            let Some(best) = of_trait.into_iter().max_by_key(order) else { continue };
-            let value: serde_json::Value = serde_json::from_str(&best.contribution.value).unwrap_or_default();
-            if value.is_null() {
-                continue;
-            }
+            let Some((value, best)) = survivor(self.options.rule(&name), of_trait) else { continue };
             let source = Provenance {
                 source: best.source,
                 node: best.node,

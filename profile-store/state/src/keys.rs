@@ -7,6 +7,7 @@
 //! | `N` node | the identifier, when first seen, its profile |
 //! | `E` node node (both ways) | strength of the edge, whether the forest holds it |
 //! | `C` node trait `\0` source | contributions: the greatest and the least |
+//! | `U` node trait `\0` source `\0` record, level | every value said, of traits whose rule looks at all |
 //! | `T` node source | deleted up to this event time |
 //! | `M` profile node | nothing: the node is a member |
 //! | `A` profile | the anchor of every id that was ever published |
@@ -19,7 +20,7 @@
 //! | `Y` table row | sequence number of the last change: the row is dirty |
 //! | `O` sequence | a change of the partition, not yet in its table |
 //! | `L`, `S` | id of the log; the last sequence number |
-//! | `R` | the rules the state was made by |
+//! | `R` | the rules of identity and survivorship the state was made by |
 //! | `W` | the model whose clusters the profiles are |
 
 /// Joins the parts of a key.
@@ -46,4 +47,9 @@ pub(crate) fn pair(tag: u8, one: u128, other: u128) -> Vec<u8> {
 pub(crate) fn hash_at(key: &[u8], at: usize) -> u128 {
     let bytes = key.get(at..at + 16).and_then(|bytes| bytes.try_into().ok());
     u128::from_be_bytes(bytes.unwrap_or_default())
+}
+
+/// Prefix of every value kept for the contribution at `place`.
+pub(crate) fn values_of(place: &[u8]) -> Vec<u8> {
+    key(b'U', &[place.get(1..).unwrap_or_default(), b"\0"])
 }

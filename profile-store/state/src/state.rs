@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tributary_protocol::KIND_USER_ID;
-use tributary_protocol::{DedupKey, Identifier, LogValue};
+use tributary_protocol::{DedupKey, Identifier, LogValue, hash128};
 use tributary_resolve::{DEFAULT_ID_KEY, Evidence, Neighbour, NodeFacts, NodeId};
 use uuid::Uuid;
 
@@ -44,7 +44,13 @@ impl Options {
             Identity::Observe => "observe",
             Identity::Probabilistic => "probabilistic",
         };
-        format!("{RULES_VERSION} {identity}")
+        let traits = format!("{:?} {:?}", self.survivorship, self.survivorship_default);
+        format!("{RULES_VERSION} {identity} {:032x}", hash128(&[traits.as_bytes()]))
+    }
+
+    /// The rule of a trait, by its folded name.
+    pub(crate) fn rule(&self, name: &str) -> &Rule {
+        self.survivorship.get(name).unwrap_or(&self.survivorship_default)
     }
 }
 

@@ -60,6 +60,16 @@ pub(crate) struct Contributions {
     pub(crate) least: Contribution,
 }
 
+/// One value that a record said, of a trait whose rule looks at all of them.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Said {
+    #[serde(flatten)]
+    pub(crate) contribution: Contribution,
+    /// Whether the record says that the value is verified.
+    #[serde(default)]
+    pub(crate) verified: bool,
+}
+
 pub(crate) fn edge(strength: Strength, in_forest: bool) -> Vec<u8> {
     let mut bytes = vec![FORMAT, strength.class, strength.rank, u8::from(in_forest)];
     bytes.extend_from_slice(&strength.first_seen.to_be_bytes());

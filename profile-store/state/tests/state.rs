@@ -10,7 +10,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use support::{apply, export, identify, profile, record};
 use tributary_protocol::{LogValue, Object, Record, RecordKind};
-use tributary_state::{Mode, Options, Rule, State, Table};
+use tributary_state::{Error, Mode, Options, Rule, State, Table};
 use uuid::Uuid;
 
 /// Records of a few people with overlapping identifiers, deletes among them.
@@ -36,12 +36,20 @@ fn random_records(seed: u64) -> Vec<LogValue> {
     records
 }
 
+/// Settings under which few user ids make a value generic, and traits have rules in turn.
+fn options(seed: u64) -> Options {
+    let rules = [Rule::MostRecent, Rule::First, Rule::MostFrequent, Rule::Union, Rule::Min, Rule::Longest];
+    let rule = |skip: usize| rules.iter().cycle().nth(usize::try_from(seed).unwrap() + skip).cloned().unwrap();
+    let survivorship = BTreeMap::from([("plan".to_owned(), rule(0)), ("first_name".to_owned(), rule(1))]);
+    Options { generic_after: 3, survivorship, ..Options::default() }
+}
+
 #[test]
 fn rows_do_not_depend_on_order_batches_or_repeats() {
     for seed in 0..20 {
         let records = random_records(seed);
         let expected = {
-            let state = State::in_memory(Options { generic_after: 3, ..Options::default() });
+            let state = State::in_memory(options(seed));
             apply(&state, records.clone());
             export(&state)
         };
@@ -51,7 +59,7 @@ fn rows_do_not_depend_on_order_batches_or_repeats() {
             let repeats = rng.random_range(0..40);
             shuffled.extend((0..repeats).map(|_| records[rng.random_range(0..records.len())].clone()));
             shuffled.shuffle(&mut rng);
-            let state = State::in_memory(Options { generic_after: 3, ..Options::default() });
+            let state = State::in_memory(options(seed));
             let mut duplicates = 0;
             while !shuffled.is_empty() {
                 let rest = shuffled.split_off(rng.random_range(1..=shuffled.len()));
@@ -135,6 +143,27 @@ fn survivorship_and_deletion() {
 }
 
 #[test]
+fn rules_that_look_at_every_value_see_every_record() {
+    let rules = [("city", Rule::MostFrequent), ("tags", Rule::Union), ("email", Rule::VerifiedFirst)];
+    let survivorship = rules.map(|(name, rule)| (name.to_owned(), rule)).into();
+    let state = State::in_memory(Options { survivorship, ..Options::default() });
+    let said = [
+        json!({ "city": "Ulm", "tags": ["a"], "email": "old@b.co", "emailVerified": true }),
+        json!({ "city": "Ulm", "tags": ["c", "a"], "email": "new@b.co" }),
+        json!({ "city": "Bonn", "tags": "b" }),
+    ];
+    let records = (1..).zip(&said).map(|(n, traits)| identify(&n.to_string(), n, &[("user_id", "u")], traits));
+    apply(&state, records.collect());
+    let traits = profile(&state, "user_id", "u").traits;
+    assert_eq!((&traits["city"], &traits["email"]), (&json!("Ulm"), &json!("old@b.co")));
+    assert_eq!(traits["tags"], json!(["a", "b", "c"]));
+    let delete = record("d", RecordKind::Delete, 2, &[("user_id", "u")], &json!({}));
+    apply(&state, vec![LogValue::Record(Box::new(delete))]);
+    let traits = profile(&state, "user_id", "u").traits;
+    assert_eq!((&traits["city"], &traits["tags"]), (&json!("Bonn"), &json!(["b"])));
+}
+
+#[test]
 fn the_newest_snapshot_of_an_object_counts() {
     let state = State::in_memory(Options::default());
     let deal = |message: &str, time: i64, amount: i64| {
@@ -170,5 +199,7 @@ fn the_state_survives_reopening_and_skips_what_it_applied() {
     let ids: BTreeSet<Uuid> = expected.0.iter().map(|row| row.profile_id).collect();
     assert_eq!(ids.len(), expected.0.len());
     drop(state);
+    let other = Options { survivorship_default: Rule::First, ..Options::default() };
+    assert!(matches!(State::open(&folder, log_id, 1, other), Err(Error::OtherRules)));
     assert!(State::open(&folder, Uuid::from_u128(8), 1, Options::default()).is_err());
 }
