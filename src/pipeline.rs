@@ -37,7 +37,7 @@ use tributary_profile_store::query::{QueryEngine, StateIds};
 pub async fn run(settings: Settings, fronts: &Fronts) -> anyhow::Result<()> {
     let begun = Instant::now();
     let folder = DataDir::open(&settings.data_dir)?;
-    let log: Arc<dyn Log> = settings.open_log(folder.path()).await?;
+    let log: Arc<dyn Log> = settings.open_log(folder.path(), &fronts.ingest).await?;
     folder.check_log_id(log.id())?;
     tracing::debug!(since_start = ?begun.elapsed(), "log open");
     let stores = recovery::open(&settings, &folder, &*log).await?;

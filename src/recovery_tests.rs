@@ -5,6 +5,7 @@ use super::*;
 use crate::admin::flush_within;
 use crate::blocked::Blocked;
 use crate::metrics::WorkerMetrics;
+use crate::runtimes::Fronts;
 use crate::stages::Stages;
 use crate::worker::Worker;
 use serde_json::json;
@@ -12,6 +13,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tributary_config::{Config, IdentityMode};
 use tributary_ingest::normalise::{BatchDefaults, Normaliser};
 use tributary_ingest::{Frames, Limits};
@@ -22,6 +24,11 @@ use uuid::Uuid;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const EXPORTED: [&str; 4] = ["events", "failed_events", "identities", "profiles"];
+
+/// Everything on the runtime of the test.
+fn here() -> Fronts {
+    Fronts { ingest: Handle::current(), admin: Handle::current() }
+}
 
 fn settings(data_dir: &Path) -> Settings {
     settings_in(IdentityMode::Deterministic, data_dir)
@@ -74,14 +81,14 @@ fn entry(value: &LogValue) -> Entry {
 /// Runs worker and tables on the folder, appends `added`, flushes and stops;
 /// returns the sorted rows of every table.
 async fn session(data_dir: &Path, added: &[LogValue]) -> Vec<String> {
-    let log = settings(data_dir).open_log(data_dir).await.unwrap();
+    let log = settings(data_dir).open_log(data_dir, &Handle::current()).await.unwrap();
     session_on(log, data_dir, added).await
 }
 
 /// As [`session`], in a mode of identity.
 async fn session_in(mode: IdentityMode, data_dir: &Path, added: &[LogValue]) -> Vec<String> {
     let settings = settings_in(mode, data_dir);
-    let log = settings.open_log(data_dir).await.unwrap();
+    let log = settings.open_log(data_dir, &Handle::current()).await.unwrap();
     session_with(settings, log, data_dir, added).await
 }
 
@@ -92,7 +99,7 @@ async fn session_on(log: Arc<dyn Log>, data_dir: &Path, added: &[LogValue]) -> V
 async fn session_with(settings: Settings, log: Arc<dyn Log>, data_dir: &Path, added: &[LogValue]) -> Vec<String> {
     let folder = DataDir::open(data_dir).unwrap();
     let stores = open(&settings, &folder, &*log).await.unwrap();
-    let mut stages = Stages::new(Arc::clone(&log), Arc::clone(&stores.tables));
+    let mut stages = Stages::new(Arc::clone(&log), Arc::clone(&stores.tables), here());
     stages.write_tables();
     let decoder = Decoder { blocked: Arc::new(Blocked::default()) };
     refill(&*log, &stores, &decoder).await.unwrap();
@@ -210,7 +217,7 @@ async fn a_state_that_is_half_made_again_does_not_look_whole() {
     for applied in [0, 1, 60] {
         std::fs::remove_dir_all(dir.path().join("state")).unwrap();
         let settings = settings(dir.path());
-        let log = settings.open_log(dir.path()).await.unwrap();
+        let log = settings.open_log(dir.path(), &Handle::current()).await.unwrap();
         let folder = DataDir::open(dir.path()).unwrap();
         let stores = open_once(&settings, &folder, &*log).await.unwrap();
         let found: Vec<_> = stores.tables.scan_events().try_collect().await.unwrap();
@@ -279,7 +286,7 @@ impl Log for Silent {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_does_not_answer_is_asked_again() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let inner = settings(dir.path()).open_log(dir.path()).await.unwrap();
+    let inner = settings(dir.path()).open_log(dir.path(), &Handle::current()).await.unwrap();
     let silent = Arc::new(Silent { log: inner, silences: AtomicU32::new(6) });
     let rows = session_on(Arc::clone(&silent) as _, dir.path(), &values(0..50)).await;
     assert_eq!(silent.silences.load(Ordering::SeqCst), 0);

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tributary_config::{Config, IdKey, IdentityMode, IdentitySettings, LogSettings, Source, SurvivorshipRule};
 use tributary_ingest::gateway::{HttpSource, Limits};
 use tributary_log::{EmbeddedLog, EmbeddedOptions, KafkaLog, KafkaOptions, Log};
@@ -62,11 +63,11 @@ impl Settings {
         Ok(Self { listen: args.listen.unwrap_or(config.ingest.listen), admin, data_dir, config })
     }
 
-    /// Opens the configured log.
+    /// Opens the configured log; its own threads belong to `front`, since clients wait for them.
     ///
     /// # Errors
     /// If it cannot be had.
-    pub async fn open_log(&self, folder: &Path) -> anyhow::Result<Arc<dyn Log>> {
+    pub async fn open_log(&self, folder: &Path, front: &Handle) -> anyhow::Result<Arc<dyn Log>> {
         match &self.config.log {
             LogSettings::Embedded(settings) => {
                 let path = folder.join("log");
@@ -77,7 +78,7 @@ impl Settings {
                     retain: Duration::from_secs(settings.retain_seconds),
                     ..EmbeddedOptions::default()
                 };
-                let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(&path, options)).await?;
+                let opened = front.spawn_blocking(move || EmbeddedLog::open(&path, options)).await?;
                 Ok(Arc::new(Arc::new(opened.context("open the embedded log")?)))
             }
             LogSettings::Kafka(settings) => {
@@ -90,7 +91,7 @@ impl Settings {
                     properties: properties.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
                     ..KafkaOptions::default()
                 };
-                let log = KafkaLog::connect(options).await;
+                let log = front.spawn(KafkaLog::connect(options)).await?;
                 Ok(Arc::new(log.with_context(|| format!("open the log in Kafka at {}", settings.brokers))?))
             }
         }

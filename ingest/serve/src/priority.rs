@@ -13,7 +13,7 @@ pub enum Priority {
     Prompt,
     /// As every thread of the system.
     Usual,
-    /// Nobody waits: a lower share of a busy processor (nice 10 above now).
+    /// Nobody waits: a lower share of a busy processor (nice 10 above the process).
     Patient,
 }
 
@@ -29,6 +29,7 @@ impl Priority {
 #[cfg(target_os = "linux")]
 mod linux {
     use super::Priority;
+    use std::sync::OnceLock;
 
     /// The shortest slice Linux grants. Since 6.12 a thread with a shorter
     /// slice interrupts one with a longer; before, the field means nothing.
@@ -36,6 +37,10 @@ mod linux {
     /// Added to the nice value of a patient thread.
     const PATIENT_NICE: i32 = 10;
     const NICE_MAX: i32 = 19;
+
+    /// Bytes of a [`SchedAttr`], which its first member repeats.
+    const SIZE: u32 = 48;
+    const _: () = assert!(size_of::<SchedAttr>() == SIZE as usize);
 
     /// `struct sched_attr`, first published version: sched_setattr(2).
     #[repr(C)]
@@ -51,22 +56,29 @@ mod linux {
         period: u64,
     }
 
+    /// The nice value the process began with, given that of the first thread
+    /// that asks: a patient thread's children are not to be nicer still.
+    fn nice_of_process(of_thread: i32) -> i32 {
+        static NICE: OnceLock<i32> = OnceLock::new();
+        *NICE.get_or_init(|| of_thread)
+    }
+
     #[allow(unsafe_code, reason = "the two system calls have no safe wrapper; both only read or fill `attributes`")]
     pub(super) fn apply(priority: Priority) {
-        const SIZE: u32 = size_of::<SchedAttr>() as u32;
         let mut attributes = SchedAttr::default();
         // SAFETY: the pointer is to a live SchedAttr of SIZE bytes, and 0 names the calling thread.
         let known = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, SIZE, 0) };
         if known != 0 {
             return;
         }
+        let nice = nice_of_process(attributes.nice);
         attributes.size = SIZE;
         match priority {
             Priority::Prompt => attributes.runtime = PROMPT_SLICE_NS,
             Priority::Usual => attributes.runtime = 0,
             Priority::Patient => {
                 attributes.runtime = 0;
-                attributes.nice = (attributes.nice + PATIENT_NICE).min(NICE_MAX);
+                attributes.nice = (nice + PATIENT_NICE).min(NICE_MAX);
             }
         }
         // SAFETY: as above; the kernel copies the structure. A refusal leaves everything as it was.
@@ -89,7 +101,11 @@ mod linux {
             let before = nice();
             let (own, child) = std::thread::spawn(|| {
                 Priority::Patient.apply();
-                (nice(), std::thread::spawn(nice).join().unwrap())
+                let child = std::thread::spawn(|| {
+                    Priority::Patient.apply();
+                    nice()
+                });
+                (nice(), child.join().unwrap())
             })
             .join()
             .unwrap();

@@ -30,6 +30,7 @@ use std::{
 };
 use tokio::{runtime::Runtime, sync::Semaphore};
 use tokio_util::task::AbortOnDropHandle;
+use tributary_serve::Priority;
 
 /// Gives the view that a query reads.
 pub type ViewSource = Arc<dyn Fn() -> Arc<ReadView> + Send + Sync>;
@@ -130,6 +131,7 @@ impl QueryEngine {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(limits.threads.max(1))
             .thread_name("query")
+            .on_thread_start(|| Priority::Usual.apply())
             .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
