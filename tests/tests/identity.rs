@@ -66,7 +66,8 @@ async fn records_of_one_person_are_found_by_their_contents() {
     let same = server.admin_post("/v1/identity/preview", &json!({ "cut": 0.4 })).await.unwrap();
     assert_eq!((&same.body["forecast"]["merges"], &same.body["forecast"]["splits"]), (&json!(0), &json!(0)));
     let strict = server.admin_post("/v1/identity/preview", &json!({ "cut": 1.0 })).await.unwrap();
-    assert_eq!(strict.body["forecast"]["splits"], 1, "{}", strict.text);
+    // The pair is certain to within 1/65535: no cut parts it.
+    assert_eq!(strict.body["forecast"]["profiles_then"], 2, "{}", strict.text);
 }
 
 #[tokio::test]

@@ -220,12 +220,14 @@ impl Tables {
             // The sender lives as long as `self`.
             let _ = arrivals.changed().await;
         }
-        if !self.running.load(Ordering::Acquire) {
+        if self.running.load(Ordering::Acquire) {
+            self.all().for_each(|table| table.base().request_flush());
+        } else {
+            // A request would wait for writers that start later, and make them commit at once.
             for table in self.all() {
                 one_turn(&table, Due::Flush).await?;
             }
         }
-        self.all().for_each(|table| table.base().request_flush());
         for table in self.all() {
             let mut recorded = table.base().watch_recorded();
             while !reaches(&recorded.borrow_and_update(), ends) {
