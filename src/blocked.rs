@@ -35,24 +35,8 @@ mod tests {
 
     fn value(identifiers: &[(&str, &str)]) -> LogValue {
         let identifiers: Vec<_> = identifiers.iter().filter_map(|(kind, id)| Identifier::new(kind, id)).collect();
-        LogValue::Record(Box::new(Record {
-            source: "web".to_owned(),
-            message_id: "m".to_owned(),
-            kind: RecordKind::Track,
-            timestamps: Timestamps::default(),
-            user_id: None,
-            anonymous_id: None,
-            group_id: None,
-            previous_id: None,
-            node: Record::owner("web", &identifiers),
-            identifiers,
-            event: None,
-            properties: Json::new(),
-            traits: Json::new(),
-            context: Json::new(),
-            consent: Json::new(),
-            object: None,
-        }))
+        let record = Record::new("web", "m".to_owned(), RecordKind::Track, Timestamps::default(), identifiers);
+        LogValue::Record(Box::new(record))
     }
 
     fn check(identifiers: &[(&str, &str)], node: Option<&str>) {

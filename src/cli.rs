@@ -1,7 +1,7 @@
 //! The command line: every command, its flags and its help.
 
 use crate::identity::IdentityCommand;
-use crate::runtimes::{Fronts, Runtimes};
+use crate::runtimes::{self, Runtimes};
 use crate::{client, demo, pipeline, pull, query, settings, webhooks};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tributary_config::Config;
+use tributary_serve::Priority;
 
 /// Longest wait for blocking tasks when the process ends.
 const ENDING: Duration = Duration::from_secs(5);
@@ -27,6 +28,13 @@ enum Command {
     /// Run the server: gateway, worker, tables and admin API
     #[command(after_help = "Example: tributary run --config tributary.yaml --data-dir ./tributary-data")]
     Run(RunArgs),
+    #[command(flatten)]
+    Task(Task),
+}
+
+/// The commands that end by themselves.
+#[derive(Subcommand)]
+enum Task {
     /// Wait until all tables hold what the log held when asked
     #[command(after_help = "Example: tributary flush --admin 127.0.0.1:8091 --timeout 60")]
     Flush(FlushArgs),
@@ -161,19 +169,28 @@ impl Cli {
     /// # Errors
     /// What the command reports; the process then ends with exit code 1.
     pub fn run(self) -> anyhow::Result<()> {
-        let runtimes = Runtimes::start()?;
-        let outcome = runtimes.back.block_on(self.command.run(&runtimes.fronts()));
         // A blocking task that hangs must not keep the process from ending.
-        runtimes.end(ENDING);
-        outcome
+        match self.command {
+            Command::Run(args) => {
+                let settings = settings::Settings::load(&args)?;
+                let runtimes = Runtimes::start()?;
+                let outcome = runtimes.back.block_on(pipeline::run(settings, &runtimes.fronts()));
+                runtimes.end(ENDING);
+                outcome
+            }
+            Command::Task(task) => {
+                let runtime = runtimes::start(Priority::Usual)?;
+                let outcome = runtime.block_on(task.run());
+                runtime.shutdown_timeout(ENDING);
+                outcome
+            }
+        }
     }
 }
 
-impl Command {
-    /// Carries the command out; a server answers on `fronts`.
-    async fn run(self, fronts: &Fronts) -> anyhow::Result<()> {
+impl Task {
+    async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Run(args) => pipeline::run(settings::Settings::load(&args)?, fronts).await,
             Self::Flush(FlushArgs { admin, token, timeout }) => {
                 client::flush(&admin, token.as_deref(), Duration::from_secs(timeout)).await
             }

@@ -101,18 +101,14 @@ async fn open_once(settings: &Settings, folder: &DataDir, log: &dyn Log) -> anyh
 }
 
 async fn open_state(path: std::path::PathBuf, settings: &Settings, log: &dyn Log) -> anyhow::Result<State> {
-    let (id, partitions, options) = (log.id(), log.partitions(), settings.state_options());
+    let (id, options) = (log.id(), settings.state_options());
     let advice = |path: &Path| {
         let path = path.display();
         format!("open the state {path}: if it is damaged, delete that folder, and it is made again from the tables")
     };
     let said = advice(&path);
     let matcher = matcher(&settings.config.identity)?;
-    let open = move || match matcher {
-        Some(matcher) => State::open_matching(&path, id, options, matcher),
-        None => State::open(&path, id, partitions, options),
-    };
-    tokio::task::spawn_blocking(open).await?.context(said)
+    tokio::task::spawn_blocking(move || State::open(&path, id, options, matcher)).await?.context(said)
 }
 
 /// Whether the state lacks records that `events` or `failed_events` hold.

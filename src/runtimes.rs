@@ -1,13 +1,13 @@
-//! Three runtimes, by who waits for what runs on them, so that folding a
+//! A server's three runtimes, by who waits for what runs on them, so that folding a
 //! batch or a long query never stands between a client and its answer.
 
 use crate::settings;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tributary_serve::Priority;
 
-/// The runtimes of a process.
+/// The runtimes of a server.
 pub struct Runtimes {
-    /// Worker, tables, pull sources and every command: nobody waits by the millisecond.
+    /// Worker, tables and pull sources: nobody waits by the millisecond.
     pub back: Runtime,
     ingest: Runtime,
     admin: Runtime,
@@ -22,24 +22,25 @@ pub struct Fronts {
     pub admin: Handle,
 }
 
+/// Starts a runtime whose threads have this priority.
+///
+/// # Errors
+/// If the number of threads is set to nonsense, or threads cannot be started.
+pub fn start(priority: Priority) -> anyhow::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    let builder = builder.worker_threads(settings::threads()?).enable_all();
+    Ok(builder.on_thread_start(move || priority.apply()).build()?)
+}
+
 impl Runtimes {
     /// Starts them. The calling thread becomes prompt, and with it the threads
     /// it starts later, such as the log's writer.
     ///
     /// # Errors
-    /// If the number of threads is set to nonsense, or threads cannot be started.
+    /// As [`start`].
     pub fn start() -> anyhow::Result<Self> {
-        let threads = settings::threads()?;
-        let runtime = |priority: Priority| {
-            let mut builder = Builder::new_multi_thread();
-            builder.worker_threads(threads).enable_all().on_thread_start(move || priority.apply()).build()
-        };
         Priority::Prompt.apply();
-        Ok(Self {
-            back: runtime(Priority::Patient)?,
-            ingest: runtime(Priority::Prompt)?,
-            admin: runtime(Priority::Usual)?,
-        })
+        Ok(Self { back: start(Priority::Patient)?, ingest: start(Priority::Prompt)?, admin: start(Priority::Usual)? })
     }
 
     /// Where a server answers.

@@ -67,16 +67,11 @@ struct Partition {
     next: u64,
     /// When it is read next at the earliest.
     due: Instant,
-    /// When a failed read is tried again, and the pause after the next failure.
-    retry: Option<(Instant, Duration)>,
+    /// While reads fail: the pause after the next failure.
+    pause: Option<Duration>,
 }
 
 impl Partition {
-    /// When it may be read again.
-    fn resumes(&self) -> Instant {
-        self.retry.map_or(self.due, |(when, _)| when.max(self.due))
-    }
-
     /// Notes that a batch of so many bytes was read, up to `next`.
     fn read(&mut self, next: u64, bytes: usize) {
         self.next = next;
@@ -112,7 +107,7 @@ impl Worker {
     ) -> anyhow::Result<Self> {
         let positions = (0..log.partitions()).map(|partition| state.position(partition));
         let positions = positions.collect::<Result<Vec<u64>, _>>()?;
-        let partitions = positions.iter().map(|&next| Partition { next, due: Instant::now(), retry: None }).collect();
+        let partitions = positions.iter().map(|&next| Partition { next, due: Instant::now(), pause: None }).collect();
         let (done, _) = watch::channel(positions);
         let trouble = Trouble::default();
         Ok(Self { log, state, tables, decoder, metrics, trouble, partitions, turn: 0, done })
@@ -161,7 +156,7 @@ impl Worker {
         for _ in 0..self.partitions.len() {
             let at = self.turn;
             self.turn = (at + 1) % self.partitions.len();
-            if self.partitions[at].resumes() > Instant::now() {
+            if self.partitions[at].due > Instant::now() {
                 continue;
             }
             let partition = u32::try_from(at)?;
@@ -185,8 +180,9 @@ impl Worker {
 
     /// A read failed that may succeed later.
     fn put_off(&mut self, at: usize, error: &tributary_log::Error) {
-        let pause = self.partitions[at].retry.map_or(PAUSE, |(_, pause)| pause);
-        self.partitions[at].retry = Some((Instant::now() + pause, (pause * 2).min(PAUSE_MAX)));
+        let partition = &mut self.partitions[at];
+        let pause = partition.pause.unwrap_or(PAUSE);
+        (partition.due, partition.pause) = (Instant::now() + pause, Some((pause * 2).min(PAUSE_MAX)));
         self.metrics.read_errors.inc();
         if self.trouble.get().is_none() {
             tracing::warn!(partition = at, %error, "reading the log failed, it is tried again");
@@ -195,8 +191,8 @@ impl Worker {
     }
 
     fn recovered(&mut self, at: usize) {
-        let was_in_trouble = self.partitions[at].retry.take().is_some();
-        if was_in_trouble && self.partitions.iter().all(|partition| partition.retry.is_none()) {
+        let was_in_trouble = self.partitions[at].pause.take().is_some();
+        if was_in_trouble && self.partitions.iter().all(|partition| partition.pause.is_none()) {
             tracing::info!("the log is read again");
             self.trouble.set(None);
         }
@@ -206,8 +202,8 @@ impl Worker {
     /// read is to be tried again, or at shutdown.
     async fn idle(&self, shutdown: &CancellationToken) {
         let waits = (0..).zip(&self.partitions).map(|(number, partition)| async move {
-            tokio::time::sleep_until(partition.resumes()).await;
-            if partition.retry.is_none() {
+            tokio::time::sleep_until(partition.due).await;
+            if partition.pause.is_none() {
                 self.log.wait(number, partition.next).await;
             }
         });

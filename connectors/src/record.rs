@@ -26,29 +26,15 @@ impl Draft {
         let raw = |kind: &str| {
             self.identifiers.iter().find(|(k, value)| k == kind && !value.is_empty()).map(|(_, value)| value.clone())
         };
-        Record {
-            source: source.to_owned(),
-            kind: self.kind,
-            timestamps: Timestamps {
-                timestamp: self.happened_at.unwrap_or(self.received_at),
-                original_timestamp: self.happened_at,
-                sent_at: None,
-                received_at: self.received_at,
-            },
-            user_id: raw(KIND_USER_ID),
-            anonymous_id: raw(KIND_ANONYMOUS_ID),
-            group_id: raw("group_id"),
-            previous_id: None,
-            node: Record::owner(source, &identifiers),
-            identifiers,
-            event: None,
-            properties: Json::new(),
-            traits: Json::new(),
-            context: Json::new(),
-            consent: Json::new(),
-            object: None,
-            message_id: self.message_id,
-        }
+        let (user_id, anonymous_id, group_id) = (raw(KIND_USER_ID), raw(KIND_ANONYMOUS_ID), raw("group_id"));
+        let timestamps = Timestamps {
+            timestamp: self.happened_at.unwrap_or(self.received_at),
+            original_timestamp: self.happened_at,
+            sent_at: None,
+            received_at: self.received_at,
+        };
+        let bare = Record::new(source, self.message_id, self.kind, timestamps, identifiers);
+        Record { user_id, anonymous_id, group_id, ..bare }
     }
 }
 

@@ -91,7 +91,7 @@ type Given<T> = Result<Json<T>, JsonRejection>;
 
 async fn decide(Shared(api): Shared<IdentityApi>, request: Given<DecisionRequest>) -> Answer {
     let Json(request) = request?;
-    api.state.matching().ok_or(tributary_state::Error::NoMatcher)?;
+    api.state.check_matching()?;
     let preview = request.preview;
     let (decision, undone) = request.resolve(&api)?;
     let value = LogValue::Record(Box::new(decision.record(undone, Timestamp::now())));

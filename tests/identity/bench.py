@@ -17,6 +17,7 @@ import time
 import sets
 
 HERE = pathlib.Path(__file__).parent
+LABELLED = "historical_50k"
 
 
 class Run:
@@ -112,13 +113,15 @@ def main():
         made = {"febrl3": sets.febrl3(), "fake_1000": sets.fake_1000(), "historical_50k": sets.historical_50k()}
         made |= {f"customers_{size}": sets.customers(size, folder) for size in sizes}
         for name in list(made):
-            count = sets.prepare(name, *made.pop(name), folder)
-            print(f"input: {name}, {count} records")
+            prepared = sets.prepare(name, *made.pop(name), folder)
+            print(f"input: {name}, {len(prepared[2])} records")
+            if name == LABELLED:
+                sets.halve(*prepared)
         print(f"\n{'set':16} {'':22} {'F1':>6} {'B3 F1':>6}  {'P':>6} {'R':>6} {'false':>7} {'largest':>7}", end="")
         print(f" {'CPU s':>8} {'time s':>8} {'MB':>7}")
         names = ["febrl3", "fake_1000", "historical_50k", *(f"customers_{size}" for size in sizes)]
         claimed = {name: measure(binary, name, folder) for name in names}
-        measure_labels(binary, "historical_50k", folder)
+        measure_labels(binary, LABELLED, folder)
         print("\nprobabilities claimed by tributary, and what is true of those pairs")
         for name, text in claimed.items():
             print(f"  {name}\n{text}")

@@ -53,7 +53,7 @@ def write(table, name, path):
 
 
 def prepare(name, table, truth, folder):
-    """Writes NAME.parquet without truth, NAME_truth.parquet, and two halves of the people."""
+    """Writes NAME.parquet without truth and NAME_truth.parquet; returns what `halve` takes."""
     rng = random.Random(SEED)
     order = list(range(len(truth)))
     rng.shuffle(order)
@@ -62,6 +62,11 @@ def prepare(name, table, truth, folder):
     shuffled = {"record_id": keys, **{column: [cells[row] for row in order] for column, cells in table.items()}}
     write(shuffled, name, folder)
     write({"record_id": keys, "truth": truth}, f"{name}_truth", folder)
+    return name, shuffled, truth, rng, folder
+
+
+def halve(name, shuffled, truth, rng, folder):
+    """Writes NAME_asked.parquet with the truth about half of the people, NAME_held.parquet, NAME_held_truth.parquet."""
     people = sorted(set(truth))
     asked = set(rng.sample(people, len(people) // 2))
     for half, is_asked in [("asked", True), ("held", False)]:
@@ -69,5 +74,4 @@ def prepare(name, table, truth, folder):
         kept = {column: [cells[row] for row in rows] for column, cells in shuffled.items()}
         answers = [truth[row] for row in rows]
         write({**kept, "truth": answers} if is_asked else kept, f"{name}_{half}", folder)
-        write({"record_id": kept["record_id"], "truth": answers}, f"{name}_{half}_truth", folder)
-    return len(order)
+    write({"record_id": kept["record_id"], "truth": answers}, f"{name}_held_truth", folder)

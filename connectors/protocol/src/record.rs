@@ -127,6 +127,36 @@ pub struct Record {
 }
 
 impl Record {
+    /// A record that says nothing but whom it is about: its owner is chosen
+    /// among `identifiers`, sorted and without repeats.
+    #[must_use]
+    pub fn new(
+        source: &str,
+        message_id: String,
+        kind: RecordKind,
+        timestamps: Timestamps,
+        identifiers: Vec<Identifier>,
+    ) -> Self {
+        Self {
+            source: source.to_owned(),
+            message_id,
+            kind,
+            timestamps,
+            user_id: None,
+            anonymous_id: None,
+            group_id: None,
+            previous_id: None,
+            node: Self::owner(source, &identifiers),
+            identifiers,
+            event: None,
+            properties: Json::new(),
+            traits: Json::new(),
+            context: Json::new(),
+            consent: Json::new(),
+            object: None,
+        }
+    }
+
     /// Identity of this delivery.
     #[must_use]
     pub fn dedup_key(&self) -> DedupKey {

@@ -17,24 +17,9 @@ fn identify(number: u32, identifiers: &[(&str, &str)], traits: &Value) -> LogVal
         identifiers.iter().filter_map(|(kind, value)| Identifier::new(kind, value)).collect();
     identifiers.sort();
     let time = Timestamp::parse(&format!("2026-01-{:02}T00:00:00Z", number + 1)).unwrap();
-    LogValue::Record(Box::new(Record {
-        source: "web".to_owned(),
-        message_id: format!("m-{number}"),
-        kind: RecordKind::Identify,
-        timestamps: Timestamps { timestamp: time, original_timestamp: Some(time), sent_at: None, received_at: time },
-        user_id: None,
-        anonymous_id: None,
-        group_id: None,
-        previous_id: None,
-        node: Record::owner("web", &identifiers),
-        identifiers,
-        event: None,
-        properties: Json::new(),
-        traits: traits.as_object().cloned().unwrap_or_default(),
-        context: Json::new(),
-        consent: Json::new(),
-        object: None,
-    }))
+    let timestamps = Timestamps { timestamp: time, original_timestamp: Some(time), sent_at: None, received_at: time };
+    let bare = Record::new("web", format!("m-{number}"), RecordKind::Identify, timestamps, identifiers);
+    LogValue::Record(Box::new(Record { traits: traits.as_object().cloned().unwrap_or_default(), ..bare }))
 }
 
 /// Two people: one with identifiers that need care in a URL, one without events.

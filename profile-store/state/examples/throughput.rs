@@ -8,7 +8,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 use tributary_protocol::{Identifier, Json, LogValue, Record, RecordKind, Timestamp, Timestamps};
 use tributary_resolve::matching::Model;
-use tributary_state::{Identity, Mode, ModelMatcher, Options, State};
+use tributary_state::{Identity, Matcher, Mode, ModelMatcher, Options, State};
 use uuid::Uuid;
 
 const RECORDS: u32 = 200_000;
@@ -38,24 +38,9 @@ fn record(n: u32, rng: &mut SmallRng) -> LogValue {
     let timestamp = Timestamp(1_760_000_000_000_000 + i64::from(n));
     let timestamps = Timestamps { timestamp, original_timestamp: None, sent_at: None, received_at: timestamp };
     let properties = json!({ "page": "/pricing", "filler": "x".repeat(500) }).as_object().cloned().unwrap_or_default();
-    LogValue::Record(Box::new(Record {
-        source: "web".to_owned(),
-        message_id: format!("message-{n}"),
-        kind: if is_identify { RecordKind::Identify } else { RecordKind::Track },
-        timestamps,
-        user_id: None,
-        anonymous_id: None,
-        group_id: None,
-        previous_id: None,
-        node: Record::owner("web", &identifiers),
-        identifiers,
-        event: Some("Page Viewed".to_owned()),
-        properties,
-        traits,
-        context: Json::new(),
-        consent: Json::new(),
-        object: None,
-    }))
+    let kind = if is_identify { RecordKind::Identify } else { RecordKind::Track };
+    let bare = Record::new("web", format!("message-{n}"), kind, timestamps, identifiers);
+    LogValue::Record(Box::new(Record { event: Some("Page Viewed".to_owned()), properties, traits, ..bare }))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -67,12 +52,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(other) => return Err(format!("unknown mode {other}").into()),
     };
     let options = Options { identity, ..Options::default() };
-    let state = if identity == Identity::Deterministic {
-        State::open(&folder, Uuid::from_u128(1), 1, options)?
-    } else {
-        let matcher = ModelMatcher::new(Model::people().clone(), 0.4, 1)?;
-        State::open_matching(&folder, Uuid::from_u128(1), options, Box::new(matcher))?
+    let matcher: Option<Box<dyn Matcher>> = match identity {
+        Identity::Deterministic => None,
+        Identity::Observe | Identity::Probabilistic => {
+            Some(Box::new(ModelMatcher::new(Model::people().clone(), 0.4, 1)?))
+        }
     };
+    let state = State::open(&folder, Uuid::from_u128(1), options, matcher)?;
     let mut rng = SmallRng::seed_from_u64(1);
     let values: Vec<LogValue> = (0..RECORDS).map(|n| record(n, &mut rng)).collect();
     let (mut slowest, mut matching) = (Duration::ZERO, Duration::ZERO);

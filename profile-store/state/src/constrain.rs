@@ -8,8 +8,8 @@ use crate::decision::{Action, Decision, ItemId};
 use crate::keys::{hash_at, of, pair};
 use crate::values::{Node, decode_edge, edge};
 use std::collections::{BTreeMap, BTreeSet};
-use tributary_protocol::{Identifier, KIND_USER_ID, is_exclusive};
-use tributary_resolve::{Apart, Changes, Edge, NodeFacts, NodeId, kruskal_apart};
+use tributary_protocol::{Identifier, is_exclusive};
+use tributary_resolve::{Apart, Changes, Edge, NodeFacts, NodeId, Strength, kruskal_apart};
 
 /// What decisions forbid pass 1.
 #[derive(Default)]
@@ -99,15 +99,22 @@ impl Batch<'_> {
         Ok(homes)
     }
 
+    /// The observed edges of a node: where each leads, and whether the forest holds it.
+    pub(crate) fn edges_of(&self, node: u128) -> Result<Vec<(u128, Strength, bool)>> {
+        let edge = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let (strength, in_forest) = decode_edge(&value)?;
+            Ok((hash_at(&key, 17), strength, in_forest))
+        };
+        self.overlay.scan(&of(b'E', node))?.into_iter().map(edge).collect()
+    }
+
     /// Every node that observed edges lead to.
     fn region_of(&self, node: u128) -> Result<Region> {
         let mut nodes = BTreeSet::from([node]);
         let mut edges = BTreeMap::new();
         let mut queue = vec![node];
         while let Some(node) = queue.pop() {
-            for (key, value) in self.overlay.scan(&of(b'E', node))? {
-                let end = hash_at(&key, 17);
-                let (strength, in_forest) = decode_edge(&value)?;
+            for (end, strength, in_forest) in self.edges_of(node)? {
                 let found = Edge::new(NodeId(node), NodeId(end), strength);
                 edges.insert(found.key(), (found, in_forest));
                 if nodes.insert(end) {
@@ -124,9 +131,8 @@ impl Batch<'_> {
         for &node in nodes {
             let known: Option<Node> = self.overlay.read("node", &of(b'N', node))?;
             let Some(known) = known else { continue };
-            let is_user_id = !known.is_set && known.identifier.kind == KIND_USER_ID;
             let generic = known.generic || constraints.generic.contains(&NodeId(node));
-            facts.insert(NodeId(node), NodeFacts { is_user_id, generic });
+            facts.insert(NodeId(node), NodeFacts { is_user_id: known.is_user_id(), generic });
         }
         let kept: Vec<Edge> =
             edges.iter().filter(|(key, _)| !constraints.cut.contains(key)).map(|(_, (edge, _))| *edge).collect();

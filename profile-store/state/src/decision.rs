@@ -9,7 +9,7 @@ use crate::ObjectRow;
 use crate::matcher::half;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tributary_protocol::{Json, Object, Record, RecordKind, Timestamp, Timestamps, hash128};
+use tributary_protocol::{Object, Record, RecordKind, Timestamp, Timestamps, hash128};
 
 /// The source of our own records; no configured source has this name.
 pub const DECISION_SOURCE: &str = "tributary";
@@ -110,24 +110,10 @@ impl Decision {
             associations: Vec::new(),
             deleted: undone,
         };
-        Record {
-            source: DECISION_SOURCE.to_owned(),
-            message_id: format!("{}-{}", self.id, at.0),
-            kind: RecordKind::Object,
-            timestamps: Timestamps { timestamp: at, original_timestamp: Some(at), sent_at: None, received_at: at },
-            user_id: None,
-            anonymous_id: None,
-            group_id: None,
-            previous_id: None,
-            identifiers: Vec::new(),
-            node: None,
-            event: None,
-            properties: Json::new(),
-            traits: Json::new(),
-            context: Json::new(),
-            consent: Json::new(),
-            object: Some(object),
-        }
+        let timestamps = Timestamps { timestamp: at, original_timestamp: Some(at), sent_at: None, received_at: at };
+        let message_id = format!("{}-{}", self.id, at.0);
+        let bare = Record::new(DECISION_SOURCE, message_id, RecordKind::Object, timestamps, Vec::new());
+        Record { object: Some(object), ..bare }
     }
 
     /// Reads the snapshot of one.

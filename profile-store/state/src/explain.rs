@@ -2,9 +2,6 @@
 
 use crate::decision::{Action, ItemId};
 use crate::item::Item;
-use crate::keys::of;
-use crate::settle::item_key;
-use crate::values::{Node, decode};
 use crate::{Error, Result, State};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -108,9 +105,8 @@ impl State {
         let mut gathered =
             Gathered { model, cut, ids: ids.to_vec(), items: empty, views: Vec::new(), compared: HashSet::new() };
         for &id in ids {
-            let bytes = self.0.store.get(&item_key(id.0))?;
             let missing = || Error::Format { what: "item", reason: "missing".to_owned() };
-            let item: Item = decode("item", &bytes.ok_or_else(missing)?)?;
+            let item = self.0.item(id.0)?.ok_or_else(missing)?;
             gathered.views.push(self.view(id, &item)?);
             gathered.items.push(item);
             let shown = self.0.matcher().as_ref().and_then(|matcher| matcher.compared(id.0)).unwrap_or_default();
@@ -123,11 +119,8 @@ impl State {
 
     fn view(&self, id: ItemId, item: &Item) -> Result<ItemView> {
         let shape = &self.0.shape;
-        let name = |node: u128| -> Result<Option<Node>> {
-            self.0.store.get(&of(b'N', node))?.map(|bytes| decode("node", &bytes)).transpose()
-        };
-        let home = name(item.home)?;
-        let user = if item.user == 0 { None } else { name(item.user)? };
+        let home = self.0.node(item.home)?;
+        let user = if item.user == 0 { None } else { self.0.node(item.user)? };
         let exclusive = home.iter().chain(&user).filter(|node| !node.is_set);
         let mut exclusive: Vec<String> = exclusive.map(|node| node.identifier.to_string()).collect();
         exclusive.dedup();
@@ -147,9 +140,7 @@ impl State {
         };
         if let (Some(one), Some(other)) = (user_of(ours), user_of(theirs)) {
             let value = |user: u128| -> Result<String> {
-                let bytes = self.0.store.get(&of(b'N', user))?;
-                let node: Option<Node> = bytes.map(|bytes| decode("node", &bytes)).transpose()?;
-                Ok(node.map(|node| node.identifier.value).unwrap_or_default())
+                Ok(self.0.node(user)?.map(|node| node.identifier.value).unwrap_or_default())
             };
             situation.limits.push(format!("two user_ids: {} and {}", value(one)?, value(other)?));
         }

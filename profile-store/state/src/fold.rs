@@ -47,8 +47,7 @@ impl Inner {
         let mut seen: Vec<i64> = Vec::new();
         let mut candidates: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
         for member in members {
-            let Some(bytes) = self.store.get(&of(b'N', member))? else { continue };
-            let node: Node = decode("node", &bytes)?;
+            let Some(node) = self.node(member)? else { continue };
             if !node.is_set {
                 identifiers.push(node.identifier.clone());
             }

@@ -1,9 +1,6 @@
 //! What another model or cut would make of the profiles, before it does.
 
-use crate::item::Item;
-use crate::keys::of;
 use crate::matcher::{Matcher, Shape};
-use crate::values::{Node, decode};
 use crate::{Result, State};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -42,14 +39,11 @@ impl State {
         let shape = Shape { fields: matcher.fields(), unique_sources };
         let mut items = Vec::new();
         let mut homes: HashMap<u64, u128> = HashMap::new();
-        self.0.store.for_each(b"X", &mut |key, value| {
-            let id = key.get(1..9).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
-            let item: Item = decode("item", value)?;
+        self.0.for_each_item(|id, item| {
             if let Some(live) = shape.match_item(id, &item) {
                 homes.insert(id, item.home);
                 items.push(live);
             }
-            Ok(())
         })?;
         let decisions = self.decisions();
         matcher.load(items, decisions.iter().filter_map(|decision| shape.decided(decision)).collect());
@@ -59,9 +53,7 @@ impl State {
             let mut profiles = BTreeSet::new();
             for item in &cluster {
                 let home = homes.get(item).copied().unwrap_or_default();
-                if let Some(bytes) = self.0.store.get(&of(b'N', home))? {
-                    profiles.insert(decode::<Node>("node", &bytes)?.profile);
-                }
+                profiles.extend(self.0.node(home)?.map(|node| node.profile));
             }
             forecast.add(cluster.len(), &profiles);
             for profile in profiles {

@@ -143,9 +143,13 @@ pub(crate) struct Item {
 impl Item {
     /// An item of which nothing is known.
     pub(crate) fn new(home: &Home, source: &str) -> Self {
+        Self::empty(home.node, if home.is_set { "" } else { source })
+    }
+
+    fn empty(home: u128, source: &str) -> Self {
         Self {
-            home: home.node,
-            source: if home.is_set { String::new() } else { source.to_owned() },
+            home,
+            source: source.to_owned(),
             attributes: BTreeMap::new(),
             identifiers: BTreeMap::new(),
             deleted_up_to: None,
@@ -154,27 +158,25 @@ impl Item {
         }
     }
 
-    /// Takes in what a record tells; says whether that is news.
-    pub(crate) fn take(&mut self, record: &Record, hash: &mut impl FnMut() -> u128) -> bool {
+    /// Takes in what a record tells.
+    pub(crate) fn take(&mut self, record: &Record, hash: &mut impl FnMut() -> u128) {
         let event_time = record.event_time().0;
         if record.kind == RecordKind::Delete {
-            let later = self.deleted_up_to.max(Some(event_time));
-            return std::mem::replace(&mut self.deleted_up_to, later) != later;
+            self.deleted_up_to = self.deleted_up_to.max(Some(event_time));
+            return;
         }
         let traits = traits_of(record);
         let told = (!traits.is_empty()).then_some(event_time);
         let sighting = Sighting { first: event_time, told };
-        let mut is_news = false;
         for identifier in &record.identifiers {
-            is_news |= self.see(&identifier.kind, &identifier.value, sighting);
+            self.see(&identifier.kind, &identifier.value, sighting);
         }
         for (name, value) in traits {
-            is_news |= self.tell(name, value, sighting, event_time, hash);
+            self.tell(name, value, sighting, event_time, hash);
         }
-        is_news
     }
 
-    /// Takes in what a trait tells; says whether that is news.
+    /// Takes in what a trait tells.
     fn tell(
         &mut self,
         name: &str,
@@ -182,45 +184,37 @@ impl Item {
         sighting: Sighting,
         event_time: i64,
         hash: &mut impl FnMut() -> u128,
-    ) -> bool {
-        let mut is_news = false;
+    ) {
         for (attribute, text) in values_of(&fold_trait_name(name), value) {
             if let Some((kind, text)) = contact(attribute).zip(text.as_deref()) {
-                let identifier = Identifier::new(kind, text);
-                is_news |= identifier.is_some_and(|found| self.see(&found.kind, &found.value, sighting));
+                if let Some(found) = Identifier::new(kind, text) {
+                    self.see(&found.kind, &found.value, sighting);
+                }
             } else if contact(attribute).is_none() {
-                is_news |= self.keep(attribute, Kept { event_time, record: hash(), value: text });
+                self.keep(attribute, Kept { event_time, record: hash(), value: text });
             }
         }
-        is_news
     }
 
-    fn see(&mut self, kind: &str, value: &str, sighting: Sighting) -> bool {
-        let Some(cell) = cell_of(kind) else { return false };
+    fn see(&mut self, kind: &str, value: &str, sighting: Sighting) {
+        let Some(cell) = cell_of(kind) else { return };
         let values = self.identifiers.entry(cell.to_owned()).or_default();
-        let known = values.get(value).copied();
-        let now = known.map_or(sighting, |known| known.merge(sighting));
-        if known == Some(now) {
-            return false;
+        if let Some(known) = values.get_mut(value) {
+            *known = known.merge(sighting);
+            return;
         }
-        values.insert(value.to_owned(), now);
+        values.insert(value.to_owned(), sighting);
         let hash = |value: &&String| hash128(&[value.as_bytes()]);
         if values.len() > VALUES_MAX
             && let Some(last) = values.keys().max_by_key(hash).cloned()
         {
             values.remove(&last);
-            return last != value;
         }
-        true
     }
 
-    fn keep(&mut self, attribute: &str, new: Kept) -> bool {
-        match self.attributes.get(attribute) {
-            Some(known) if *known >= new => false,
-            _ => {
-                self.attributes.insert(attribute.to_owned(), new);
-                true
-            }
+    fn keep(&mut self, attribute: &str, new: Kept) {
+        if self.attributes.get(attribute).is_none_or(|known| *known < new) {
+            self.attributes.insert(attribute.to_owned(), new);
         }
     }
 
@@ -275,20 +269,13 @@ impl Item {
 
 /// What traits tell, as an item of no record.
 pub(crate) fn item_of(traits: &BTreeMap<String, serde_json::Value>) -> Item {
-    let mut item = Item {
-        home: 0,
-        source: String::new(),
-        attributes: BTreeMap::new(),
-        identifiers: BTreeMap::new(),
-        deleted_up_to: None,
-        component: 0,
-        user: 0,
-    };
+    let mut item = Item::empty(0, "");
+    let sighting = Sighting { first: 0, told: Some(0) };
     for (name, value) in traits {
-        item.tell(name, value, Sighting { first: 0, told: Some(0) }, 0, &mut || 0);
+        item.tell(name, value, sighting, 0, &mut || 0);
         let identifier = value.as_str().and_then(|text| Identifier::new(name, text));
         if let Some(found) = identifier {
-            item.see(&found.kind, &found.value, Sighting { first: 0, told: Some(0) });
+            item.see(&found.kind, &found.value, sighting);
         }
     }
     item

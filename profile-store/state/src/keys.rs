@@ -43,7 +43,13 @@ pub(crate) fn pair(tag: u8, one: u128, other: u128) -> Vec<u8> {
     key(tag, &[&one.to_be_bytes(), &other.to_be_bytes()])
 }
 
-/// The hash that stands `at` bytes into a key.
+/// The number that stands `at` bytes into a key; 0 beyond its end.
+pub(crate) fn id_at(key: &[u8], at: usize) -> u64 {
+    let bytes = key.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
+    u64::from_be_bytes(bytes.unwrap_or_default())
+}
+
+/// The hash that stands `at` bytes into a key; 0 beyond its end.
 pub(crate) fn hash_at(key: &[u8], at: usize) -> u128 {
     let bytes = key.get(at..at + 16).and_then(|bytes| bytes.try_into().ok());
     u128::from_be_bytes(bytes.unwrap_or_default())

@@ -4,7 +4,6 @@
 use crate::Result;
 use crate::apply::{Applied, Batch};
 use crate::decision::Decisions;
-use crate::item::Item;
 use crate::keys::{hash_at, of};
 use crate::overlay::Overlay;
 use crate::regroup::write_groups;
@@ -32,18 +31,14 @@ impl Inner {
         })?;
         let decided = decisions.values().filter_map(|decision| self.shape.decided(decision)).collect();
         self.set_decisions(Arc::new(decisions));
-        let mut items = Vec::new();
-        self.store.for_each(b"X", &mut |key, value| {
-            let id = key.get(1..9).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
-            items.extend(self.shape.match_item(id, &decode::<Item>("item", value)?));
-            Ok(())
-        })?;
-        let count = items.len();
-        let fingerprint = {
+        let (count, fingerprint) = {
             let mut matcher = self.matcher_mut();
             let Some(matcher) = &mut *matcher else { return Ok(()) };
+            let mut items = Vec::new();
+            self.for_each_item(|id, item| items.extend(self.shape.match_item(id, &item)))?;
+            let count = items.len();
             matcher.load(items, decided);
-            self.shape.fingerprint(matcher.fingerprint())
+            (count, self.shape.fingerprint(matcher.fingerprint()))
         };
         tracing::info!(items = count, duration = ?begun.elapsed(), "the matching model holds every item");
         let known = self.store.get(FINGERPRINT)?.map(|bytes| decode_numbers::<1>("model", &bytes)).transpose()?;

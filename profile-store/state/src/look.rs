@@ -50,6 +50,14 @@ impl State {
         self.0.matcher().as_deref().map(ask).ok_or(Error::NoMatcher)
     }
 
+    /// Tells whether there is a matcher.
+    ///
+    /// # Errors
+    /// [`Error::NoMatcher`] if there is none.
+    pub fn check_matching(&self) -> Result<()> {
+        self.with_matcher(|_| ())
+    }
+
     /// What the matcher holds; `None` without one. Looks at every item.
     pub fn matching(&self) -> Option<Matching> {
         let of = |matcher: &dyn Matcher| Matching {

@@ -3,14 +3,13 @@
 
 use crate::apply::Batch;
 use crate::item::{Home, Item};
-use crate::keys::{hash_at, key, of};
-
-use crate::values::{Node, decode_edge};
+use crate::keys::{id_at, key, of};
+use crate::values::Node;
 use crate::{Decision, Error, ObjectRow, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
-use tributary_protocol::{KIND_USER_ID, Record};
+use tributary_protocol::Record;
 use tributary_resolve::Changes;
 use tributary_resolve::matching::{Change, Decision as Decided, Item as MatchItem};
 
@@ -71,8 +70,7 @@ impl Batch<'_> {
     /// The items of a unit of pass 1.
     pub(crate) fn items_of(&self, home: u128) -> Result<Vec<u64>> {
         let keys = self.overlay.scan(&of(b'Q', home))?;
-        let id = |key: &Vec<u8>| key.get(17..25).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
-        Ok(keys.iter().map(|(key, _)| id(key)).collect())
+        Ok(keys.iter().map(|(key, _)| id_at(key, 17)).collect())
     }
 
     /// Every node joined with this one in pass 1, sorted.
@@ -80,9 +78,8 @@ impl Batch<'_> {
         let mut members = BTreeSet::from([node]);
         let mut queue = vec![node];
         while let Some(node) = queue.pop() {
-            for (key, value) in self.overlay.scan(&of(b'E', node))? {
-                let end = hash_at(&key, 17);
-                if decode_edge(&value)?.1 && members.insert(end) {
+            for (end, _, in_forest) in self.edges_of(node)? {
+                if in_forest && members.insert(end) {
                     queue.push(end);
                 }
             }
@@ -174,7 +171,7 @@ impl Batch<'_> {
         let mut user = 0;
         for &node in component {
             let known: Option<Node> = self.overlay.read("node", &of(b'N', node))?;
-            if known.is_some_and(|known| !known.is_set && known.identifier.kind == KIND_USER_ID) {
+            if known.is_some_and(|known| known.is_user_id()) {
                 user = node;
             }
         }

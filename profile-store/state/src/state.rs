@@ -2,16 +2,18 @@
 
 use crate::apply::{Applied, Mode};
 use crate::decision::Decisions;
-use crate::keys::{hash_at, key, of, pair};
+use crate::item::Item;
+use crate::keys::{hash_at, id_at, key, of, pair};
 use crate::matcher::{Matcher, Shape};
 use crate::rows::{IdentityRow, ObjectRow, ProfileChange, ProfileRow};
+use crate::settle::item_key;
 use crate::store::{FjallStore, MemoryStore, Store};
 use crate::values::{Node, decode, decode_attached, decode_edge, decode_numbers, decode_shown_with, numbers};
 use crate::{Decision, Error, Result, Rule};
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use tributary_protocol::KIND_USER_ID;
 use tributary_protocol::{DedupKey, Identifier, LogValue, hash128};
 use tributary_resolve::{DEFAULT_ID_KEY, Evidence, Neighbour, NodeFacts, NodeId};
 use uuid::Uuid;
@@ -126,6 +128,26 @@ impl Inner {
         }
     }
 
+    fn read<T: DeserializeOwned>(&self, what: &'static str, key: &[u8]) -> Result<Option<T>> {
+        self.store.get(key)?.map(|bytes| decode(what, &bytes)).transpose()
+    }
+
+    pub(crate) fn node(&self, hash: u128) -> Result<Option<Node>> {
+        self.read("node", &of(b'N', hash))
+    }
+
+    pub(crate) fn item(&self, id: u64) -> Result<Option<Item>> {
+        self.read("item", &item_key(id))
+    }
+
+    /// Shows every item, with its id.
+    pub(crate) fn for_each_item(&self, mut show: impl FnMut(u64, Item)) -> Result<()> {
+        self.store.for_each(b"X", &mut |key, value| {
+            show(id_at(key, 1), decode("item", value)?);
+            Ok(())
+        })
+    }
+
     /// Whether the matcher's clusters are the profiles.
     pub(crate) fn decides(&self) -> bool {
         self.options.identity == Identity::Probabilistic
@@ -154,25 +176,16 @@ impl Inner {
 pub struct State(pub(crate) Arc<Inner>);
 
 impl State {
-    /// Opens or creates the state of the log `log_id` in `folder`, without a matcher.
-    ///
-    /// # Errors
-    /// As [`State::open_matching`].
-    pub fn open(folder: &Path, log_id: Uuid, _partitions: u32, options: Options) -> Result<Self> {
-        let (store, is_new) = FjallStore::open(folder)?;
-        Self::start(Box::new(store), log_id, options, None, is_new)
-    }
-
     /// Opens or creates the state of the log `log_id` in `folder`, and has
-    /// `matcher` take the items that it holds. If its clusters may be others
+    /// the matcher, if there is one, take the items that it holds. If its clusters may be others
     /// than those of the last time, the profiles are regrouped.
     ///
     /// # Errors
     /// [`Error::OtherLog`] if it was made from another log, [`Error::OtherRules`] if it was made by
     /// other rules of identity; [`Error::Store`] if it cannot be read or written.
-    pub fn open_matching(folder: &Path, log_id: Uuid, options: Options, matcher: Box<dyn Matcher>) -> Result<Self> {
+    pub fn open(folder: &Path, log_id: Uuid, options: Options, matcher: Option<Box<dyn Matcher>>) -> Result<Self> {
         let (store, is_new) = FjallStore::open(folder)?;
-        Self::start(Box::new(store), log_id, options, Some(matcher), is_new)
+        Self::start(Box::new(store), log_id, options, matcher, is_new)
     }
 
     /// Makes a state in memory, for tests.
@@ -321,7 +334,7 @@ impl State {
             value: identifier.value,
             profile_id: Uuid::from_u128(profile),
         };
-        if let Some(node) = self.node(node)? {
+        if let Some(node) = self.0.node(node)? {
             return Ok((!node.is_set).then(|| row(node.identifier, node.profile)));
         }
         let Some((owner, owner_hash)) = self.first_owner(node)? else { return Ok(None) };
@@ -353,7 +366,7 @@ impl State {
     /// # Errors
     /// If the store cannot be read.
     pub fn profile_of_node(&self, node: u128) -> Result<Option<Uuid>> {
-        let profile = match self.node(node)? {
+        let profile = match self.0.node(node)? {
             Some(node) => Some(node.profile),
             None => self.first_owner(node)?.map(|(owner, _)| owner.profile),
         };
@@ -375,8 +388,7 @@ impl State {
     /// If the store cannot be read.
     pub fn outbox(&self) -> Result<Vec<(u64, ProfileChange)>> {
         let rows = self.0.store.scan(b"O")?;
-        let sequence = |key: &[u8]| key.get(1..9).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
-        rows.iter().map(|(key, value)| Ok((sequence(key), decode("change", value)?))).collect()
+        rows.iter().map(|(key, value)| Ok((id_at(key, 1), decode("change", value)?))).collect()
     }
 
     /// Forgets changes that are in their table.
@@ -387,16 +399,12 @@ impl State {
         self.0.store.apply(sequences.iter().map(|sequence| (key(b'O', &[&sequence.to_be_bytes()]), None)).collect())
     }
 
-    fn node(&self, hash: u128) -> Result<Option<Node>> {
-        self.0.store.get(&of(b'N', hash))?.map(|bytes| decode("node", &bytes)).transpose()
-    }
-
     /// The owner that an identifier which does not join by itself is shown
     /// with: the one seen with it first.
     fn first_owner(&self, identifier: u128) -> Result<Option<(Node, u128)>> {
         let Some(bytes) = self.0.store.get(&of(b'H', identifier))? else { return Ok(None) };
         let (_, owner) = decode_shown_with(&bytes)?;
-        Ok(self.node(owner)?.map(|node| (node, owner)))
+        Ok(self.0.node(owner)?.map(|node| (node, owner)))
     }
 }
 
@@ -409,7 +417,7 @@ impl Evidence for Base<'_> {
     fn node(&self, id: NodeId) -> Result<Option<NodeFacts>> {
         let Some(bytes) = self.0.get(&of(b'N', id.0))? else { return Ok(None) };
         let node: Node = decode("node", &bytes)?;
-        Ok(Some(NodeFacts { is_user_id: node.identifier.kind == KIND_USER_ID, generic: node.generic }))
+        Ok(Some(NodeFacts { is_user_id: node.is_user_id(), generic: node.generic }))
     }
 
     fn edges(&self, id: NodeId) -> Result<Vec<Neighbour>> {

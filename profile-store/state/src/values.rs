@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tributary_protocol::Identifier;
+use tributary_protocol::{Identifier, KIND_USER_ID};
 use tributary_resolve::Strength;
 
 /// Version of the values' format.
@@ -38,6 +38,13 @@ pub(crate) struct Node {
     /// Its profile, as the UUID's number; 0 before it has one.
     #[serde(with = "hex")]
     pub(crate) profile: u128,
+}
+
+impl Node {
+    /// Whether it is a user id, of which a profile holds one.
+    pub(crate) fn is_user_id(&self) -> bool {
+        !self.is_set && self.identifier.kind == KIND_USER_ID
+    }
 }
 
 /// One value of a trait, in the order of the fold.

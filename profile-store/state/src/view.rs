@@ -2,12 +2,10 @@
 
 use crate::apply::Batch;
 use crate::decision::ItemId;
-use crate::item::Item;
 use crate::keys::{hash_at, of};
 use crate::overlay::Overlay;
-use crate::settle::item_key;
 use crate::state::Inner;
-use crate::values::{Node, decode, decode_shown_with};
+use crate::values::decode_shown_with;
 use crate::{Result, State};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,10 +30,8 @@ pub struct ItemView {
 impl Inner {
     /// One item; `None` if it was never seen.
     fn item_view(&self, id: ItemId) -> Result<Option<ItemView>> {
-        let Some(bytes) = self.store.get(&item_key(id.0))? else { return Ok(None) };
-        let item: Item = decode("item", &bytes)?;
-        let Some(bytes) = self.store.get(&of(b'N', item.home))? else { return Ok(None) };
-        let node: Node = decode("node", &bytes)?;
+        let Some(item) = self.item(id.0)? else { return Ok(None) };
+        let Some(node) = self.node(item.home)? else { return Ok(None) };
         let (node, profile_id) = (node.identifier.to_string(), Uuid::from_u128(node.profile));
         Ok(Some(ItemView { id, node, profile_id, values: item.shown(), source: item.source }))
     }

@@ -8,7 +8,7 @@ use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
-use support::{SameEmail, apply, export, identify, profile, record};
+use support::{SameEmail, apply, apply_in_batches, export, identify, profile, record, shuffled};
 use tributary_protocol::{Identifier, LogValue, RecordKind, Timestamp};
 use tributary_state::{Action, Decision, Identity, ItemId, Mode, Options, State};
 use uuid::Uuid;
@@ -67,15 +67,9 @@ fn profiles_do_not_depend_on_order_batches_or_repeats() {
         };
         for shuffle in 0..10 {
             let mut rng = SmallRng::seed_from_u64(seed * 100 + shuffle);
-            let mut shuffled = records.clone();
-            let repeats = rng.random_range(0..40);
-            shuffled.extend((0..repeats).map(|_| records[rng.random_range(0..records.len())].clone()));
-            shuffled.shuffle(&mut rng);
+            let (shuffled, _) = shuffled(&records, &mut rng);
             let state = probabilistic();
-            while !shuffled.is_empty() {
-                let rest = shuffled.split_off(rng.random_range(1..=shuffled.len()));
-                apply(&state, std::mem::replace(&mut shuffled, rest));
-            }
+            apply_in_batches(&state, shuffled, &mut rng);
             assert_eq!(export(&state), expected, "seed {seed} shuffle {shuffle}");
         }
     }
@@ -93,7 +87,7 @@ fn a_state_made_again_is_the_same() {
         let folder = dir.path().join("state");
         let open = || {
             let matcher = Box::new(SameEmail::default());
-            State::open_matching(&folder, Uuid::nil(), options(Identity::Probabilistic), matcher).unwrap()
+            State::open(&folder, Uuid::nil(), options(Identity::Probabilistic), Some(matcher)).unwrap()
         };
         let made_again = open();
         let values = (0..).zip(records).collect();
@@ -253,10 +247,7 @@ fn decisions_do_not_depend_on_order() {
         let mut shuffled = values.clone();
         shuffled.shuffle(&mut rng);
         let state = probabilistic();
-        while !shuffled.is_empty() {
-            let rest = shuffled.split_off(rng.random_range(1..=shuffled.len()));
-            apply(&state, std::mem::replace(&mut shuffled, rest));
-        }
+        apply_in_batches(&state, shuffled, &mut rng);
         assert_eq!(export(&state), expected, "seed {seed}");
         assert_eq!(state.decisions(), known.decisions(), "seed {seed}");
     }

@@ -128,7 +128,7 @@ fn profiles_do_not_depend_on_order_and_a_state_made_again_is_the_same() {
     }
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("state");
-    let open = || State::open_matching(&folder, Uuid::nil(), options(Identity::Probabilistic), matcher()).unwrap();
+    let open = || State::open(&folder, Uuid::nil(), options(Identity::Probabilistic), Some(matcher())).unwrap();
     let (made_again, count) = (open(), records.len() as u64);
     made_again.apply(0, count, (0..).zip(records).collect(), Mode::Rebuild).unwrap();
     drop(made_again);

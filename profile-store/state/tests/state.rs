@@ -4,11 +4,10 @@
 mod support;
 
 use rand::rngs::SmallRng;
-use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use support::{apply, export, identify, profile, record};
+use support::{apply, apply_in_batches, export, identify, profile, record, shuffled};
 use tributary_protocol::{LogValue, Object, Record, RecordKind};
 use tributary_state::{Error, Mode, Options, Rule, State, Table};
 use uuid::Uuid;
@@ -55,17 +54,9 @@ fn rows_do_not_depend_on_order_batches_or_repeats() {
         };
         for shuffle in 0..10 {
             let mut rng = SmallRng::seed_from_u64(seed * 100 + shuffle);
-            let mut shuffled = records.clone();
-            let repeats = rng.random_range(0..40);
-            shuffled.extend((0..repeats).map(|_| records[rng.random_range(0..records.len())].clone()));
-            shuffled.shuffle(&mut rng);
+            let (shuffled, repeats) = shuffled(&records, &mut rng);
             let state = State::in_memory(options(seed));
-            let mut duplicates = 0;
-            while !shuffled.is_empty() {
-                let rest = shuffled.split_off(rng.random_range(1..=shuffled.len()));
-                duplicates += apply(&state, std::mem::replace(&mut shuffled, rest)).duplicates;
-            }
-            assert_eq!(duplicates, repeats, "seed {seed}");
+            assert_eq!(apply_in_batches(&state, shuffled, &mut rng), repeats, "seed {seed}");
             assert_eq!(export(&state), expected, "seed {seed} shuffle {shuffle}");
         }
     }
@@ -183,12 +174,12 @@ fn the_state_survives_reopening_and_skips_what_it_applied() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("state");
     let log_id = Uuid::from_u128(7);
-    let state = State::open(&folder, log_id, 1, Options::default()).unwrap();
+    let state = State::open(&folder, log_id, Options::default(), None).unwrap();
     assert!(state.is_new());
     apply(&state, random_records(1));
     let (expected, dirty) = (export(&state), state.dirty(Table::Profiles).unwrap());
     drop(state);
-    let state = State::open(&folder, log_id, 1, Options::default()).unwrap();
+    let state = State::open(&folder, log_id, Options::default(), None).unwrap();
     assert!(!state.is_new());
     assert_eq!(state.position(0).unwrap(), 120);
     let again: Vec<(u64, LogValue)> = (0..).zip(random_records(1)).collect();
@@ -200,6 +191,6 @@ fn the_state_survives_reopening_and_skips_what_it_applied() {
     assert_eq!(ids.len(), expected.0.len());
     drop(state);
     let other = Options { survivorship_default: Rule::First, ..Options::default() };
-    assert!(matches!(State::open(&folder, log_id, 1, other), Err(Error::OtherRules)));
-    assert!(State::open(&folder, Uuid::from_u128(8), 1, Options::default()).is_err());
+    assert!(matches!(State::open(&folder, log_id, other, None), Err(Error::OtherRules)));
+    assert!(State::open(&folder, Uuid::from_u128(8), Options::default(), None).is_err());
 }

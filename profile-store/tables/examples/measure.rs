@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let events = numbers.next().transpose()?.unwrap_or(200_000);
     let people = numbers.next().transpose()?.unwrap_or(50_000);
     let folder = tempfile::tempdir()?;
-    let state = State::open(&folder.path().join("state"), Uuid::nil(), 1, Options::default())?;
+    let state = State::open(&folder.path().join("state"), Uuid::nil(), Options::default(), None)?;
     let tables = open(&folder, &state).await?;
     let mut run = Run { state, tables, next: 0 };
 
@@ -103,22 +103,15 @@ fn record(number: u64, person: u64, kind: RecordKind) -> Record {
     let context =
         json!({ "page": { "url": format!("https://example.com/{number}") }, "library": { "name": "measure" } });
     let is_track = kind == RecordKind::Track;
+    let timestamps =
+        Timestamps { timestamp: stamp, original_timestamp: Some(stamp), sent_at: None, received_at: stamp };
     Record {
-        source: "web".to_owned(),
-        message_id: format!("message-{number}"),
-        kind,
-        timestamps: Timestamps { timestamp: stamp, original_timestamp: Some(stamp), sent_at: None, received_at: stamp },
         user_id: Some(format!("user-{person}")),
         anonymous_id: Some(format!("anonymous-{person}")),
-        group_id: None,
-        previous_id: None,
-        node: Record::owner("web", &identifiers),
-        identifiers,
         event: is_track.then(|| "Order Completed".to_owned()),
         properties: properties.as_object().cloned().filter(|_| is_track).unwrap_or_default(),
         traits: traits.as_object().cloned().filter(|_| !is_track).unwrap_or_default(),
         context: context.as_object().cloned().unwrap_or_default(),
-        consent: tributary_protocol::Json::new(),
-        object: None,
+        ..Record::new("web", format!("message-{number}"), kind, timestamps, identifiers)
     }
 }

@@ -151,7 +151,7 @@ async fn traits_are_columns_of_their_types() {
 #[tokio::test]
 async fn changes_are_written_exactly_once() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::open(&folder.path().join("state"), support::LOG, 1, Options::default()).unwrap();
+    let state = State::open(&folder.path().join("state"), support::LOG, Options::default(), None).unwrap();
     let mut bench = Bench::with(state, 1, quiet()).await;
     let mut expected = 0;
     for round in 0..6 {
@@ -190,7 +190,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 async fn a_state_that_missed_the_commit_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (now, before) = (folder.path().join("state"), folder.path().join("before"));
-    let open_state = |place: &std::path::Path| State::open(place, support::LOG, 1, Options::default()).unwrap();
+    let open_state = |place: &std::path::Path| State::open(place, support::LOG, Options::default(), None).unwrap();
     let oracle = Oracle::new();
     let mut rng = SmallRng::seed_from_u64(7);
     let values: Vec<LogValue> = (0..20).flat_map(|n| random_batch(&mut rng, &mut (n * 100))).collect();
@@ -243,7 +243,7 @@ async fn tables_are_what_the_state_says() {
     for seed in 0..4 {
         let mut rng = SmallRng::seed_from_u64(seed);
         let folder = tempfile::tempdir().unwrap();
-        let state = State::open(&folder.path().join("state"), support::LOG, 2, Options::default()).unwrap();
+        let state = State::open(&folder.path().join("state"), support::LOG, Options::default(), None).unwrap();
         let settings = TableSettings { commit_rows_max: 7, vector_files_max: 2, ..busy() };
         let mut bench = Bench::with(state, 2, settings).await;
         let oracle = Oracle::new();

@@ -39,18 +39,11 @@ fn thresholds(weights: &[f64], found: &[Agreement]) -> String {
 }
 
 fn calibrated(calibration: &Calibration) -> String {
-    let bins = calibration.rows().filter(|bin| bin.pairs > 0).map(|bin| chart::CalibrationBin {
-        from: bin.from,
-        to: bin.to,
-        pairs: bin.pairs,
-        claimed: bin.claimed,
-        observed: bin.observed,
-    });
     chart::Calibration {
         title: "Claimed and true probabilities".to_owned(),
         description: "Of the pairs in each bin of match probability, the mean claimed and the share that matches"
             .to_owned(),
-        bins: bins.collect(),
+        bins: calibration.rows().filter(|bin| bin.pairs > 0).collect(),
     }
     .to_svg()
 }

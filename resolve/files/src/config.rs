@@ -7,14 +7,15 @@
 //! cut: 0.4           # least mean probability of a merge, 0 to 1
 //! ```
 
+use crate::input::{Input, read_all};
 use crate::{Error, Result};
 use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as ValueError;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tributary_config::Document;
-use tributary_resolve::matching::{Cut, Recognised, Role};
+use tributary_resolve::matching::{Column, Cut, Recognised, Role};
 
 /// What a column is called that is not to be looked at.
 const IGNORE: &str = "ignore";
@@ -70,14 +71,22 @@ impl Config {
         Ok(config)
     }
 
+    /// Reads files but for the columns that are not to be looked at: those of
+    /// the configuration, and `ignore`.
+    pub(crate) fn read(&self, files: &[PathBuf], key: &str, truth: Option<&str>, ignore: &[String]) -> Result<Input> {
+        let hidden = [&self.ignored[..], ignore].concat();
+        let input = read_all(files, key, truth, &hidden, &self.roles)?;
+        self.check_columns(&input.table.columns)?;
+        Ok(input)
+    }
+
     /// Refuses a setting for a column that no file has.
-    pub(crate) fn check_columns<'a>(&self, mut known: impl Iterator<Item = &'a str> + Clone) -> Result<()> {
-        let absent = self.roles.iter().find(|role| !known.clone().any(|known| known == role.column));
+    fn check_columns(&self, columns: &[Column]) -> Result<()> {
+        let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let absent = self.roles.iter().find(|role| !known.contains(&role.column.as_str()));
         let Some(absent) = absent else { return Ok(()) };
-        let first = known.next().unwrap_or_default();
-        let all = known.fold(first.to_owned(), |all, name| format!("{all}, {name}"));
-        let reason =
-            format!("the configuration names column {:?}, which no file has: the columns are {all}", absent.column);
+        let (absent, all) = (&absent.column, known.join(", "));
+        let reason = format!("the configuration names column {absent:?}, which no file has: the columns are {all}");
         Err(Error::Usage { reason })
     }
 }

@@ -1,7 +1,7 @@
 //! `tributary identity evaluate`: clusters and pairs against the right answers.
 
 use crate::args::EvaluateArgs;
-use crate::input::{Columns, FileTable, Keys, Selection, Sink, append, read, record_hash_in};
+use crate::input::{Columns, FileTable, Keys, Selection, Sink, append, read, record_hash_in, stem};
 use crate::quality::{Calibration, Quality, Ranking};
 use crate::{Error, Result, charts, report};
 use std::collections::HashMap;
@@ -78,9 +78,8 @@ impl Answers {
             let columns = Columns::Only(&[args.truth_column.as_str()]);
             let mut file = FileTable::read(path, Selection { key: &args.key, columns })?;
             file.keys.check_unique(path, &args.key)?;
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            let source = by_source.then_some(&*stem);
-            records.extend(file.keys.iter().map(|key| record_hash_in(source, key)));
+            let source = by_source.then(|| stem(path));
+            records.extend(file.keys.iter().map(|key| record_hash_in(source.as_deref(), key)));
             append(&mut all, file.columns.remove(0));
         }
         Ok(Self { by_record: records.into_iter().zip(all.codes).collect(), by_source })

@@ -33,7 +33,7 @@ pub use args::{EvaluateArgs, ExplainArgs, HowArgs, RecordsArgs, RunArgs, SearchA
 pub use error::{Error, Result};
 pub use evaluate::evaluate;
 pub use explain::{explain, how};
-pub use quality::{Agreement, Bin, Calibration, Quality};
+pub use quality::{Agreement, Calibration, Quality};
 pub use run::{Summary, run};
 pub use search::search;
 pub use train::train;

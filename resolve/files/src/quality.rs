@@ -7,6 +7,7 @@
 //! with the square of their size. F1 is the harmonic mean of the two.
 
 use std::collections::HashMap;
+use tributary_resolve::chart::CalibrationBin;
 use tributary_resolve::matching::MISSING;
 
 /// Precision and recall, each in 0..=1.
@@ -124,21 +125,6 @@ fn b_cubed(
 /// Edges of the bins of claimed probability.
 const BINS: [f64; 8] = [0.0, 0.1, 0.5, 0.7, 0.9, 0.95, 0.99, 1.0];
 
-/// One bin of claimed probability.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Bin {
-    /// Least probability claimed.
-    pub from: f64,
-    /// Bound of the probabilities claimed; only the last bin includes it.
-    pub to: f64,
-    /// Pairs in the bin.
-    pub pairs: u64,
-    /// Mean probability claimed; 0 without pairs.
-    pub claimed: f64,
-    /// Share of the pairs that match; 0 without pairs.
-    pub observed: f64,
-}
-
 /// What was claimed of pairs, and what is true, by bins of claimed probability.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Calibration {
@@ -155,11 +141,12 @@ impl Calibration {
         *matches += u64::from(matching);
     }
 
-    /// The bins by rising probability, empty ones too.
-    pub fn rows(&self) -> impl Iterator<Item = Bin> + '_ {
+    /// The bins by rising probability, empty ones too; only the last includes its bound.
+    pub fn rows(&self) -> impl Iterator<Item = CalibrationBin> + '_ {
         self.sums.iter().zip(BINS.windows(2)).map(|(&(pairs, claimed, matches), edges)| {
             let count = pairs.max(1) as f64;
-            Bin { from: edges[0], to: edges[1], pairs, claimed: claimed / count, observed: matches as f64 / count }
+            let (claimed, observed) = (claimed / count, matches as f64 / count);
+            CalibrationBin { from: edges[0], to: edges[1], pairs, claimed, observed }
         })
     }
 }

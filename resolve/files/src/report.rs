@@ -1,9 +1,10 @@
 //! What a command says: what each column was taken for, what came out, how
 //! good it is. No value of a record is ever printed.
 
-use crate::quality::{Agreement, Bin, Calibration, Quality};
+use crate::quality::{Agreement, Calibration, Quality};
 use std::io::{Result, Write};
 use std::time::Duration;
+use tributary_resolve::chart::CalibrationBin;
 use tributary_resolve::matching::{Ignored, Recognised, Role};
 
 /// How a role is called and compared.
@@ -74,7 +75,7 @@ pub(crate) fn quality(out: &mut impl Write, quality: &Quality) -> Result<()> {
 /// Prints what was claimed of pairs beside what is true.
 pub(crate) fn calibration(out: &mut impl Write, calibration: &Calibration) -> Result<()> {
     writeln!(out, "\nclaimed probability      pairs  claimed   true")?;
-    for Bin { from, to, pairs, claimed, observed } in calibration.rows().filter(|bin| bin.pairs > 0) {
+    for CalibrationBin { from, to, pairs, claimed, observed } in calibration.rows().filter(|bin| bin.pairs > 0) {
         writeln!(out, "  {from:.2} to {to:.2}   {pairs:>12}    {claimed:.3}  {observed:.3}")?;
     }
     Ok(())

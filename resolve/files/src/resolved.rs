@@ -2,7 +2,7 @@
 
 use crate::args::RecordsArgs;
 use crate::config::Config;
-use crate::input::{Input, read_all};
+use crate::input::Input;
 use crate::run::{load_model, resolve};
 use crate::{Error, Result};
 use std::io::Write;
@@ -26,9 +26,7 @@ impl Resolved {
     pub(crate) fn new(args: &RecordsArgs, threads: usize) -> Result<Self> {
         let config = Config::load(args.config.as_deref())?;
         let model = args.model.as_deref().map(load_model).transpose()?;
-        let hidden = [config.ignored.clone(), args.ignore.clone()].concat();
-        let mut input = read_all(&args.files, &args.key, None, &hidden, &config.roles)?;
-        config.check_columns(input.table.columns.iter().map(|column| column.name.as_str()))?;
+        let mut input = config.read(&args.files, &args.key, None, &args.ignore)?;
         let (table, cut) = (input.table.clone(), config.cut);
         let options = Options { threads, cut, model, roles: config.roles, ..Options::default() };
         let mut outcome = resolve(&mut input, &options, args.model.as_deref())?;

@@ -2,7 +2,7 @@
 
 use crate::args::RunArgs;
 use crate::config::Config;
-use crate::input::{Input, read_all};
+use crate::input::Input;
 use crate::labels::read_labels;
 use crate::linking::Linking;
 use crate::progress::Progress;
@@ -36,8 +36,7 @@ pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summa
     let config = Config::load(args.config.as_deref())?;
     let model = args.model.as_deref().map(load_model).transpose()?;
     let truth = args.evaluate_against.as_deref();
-    let mut input = read_all(&args.files, &args.key, truth, &config.ignored, &config.roles)?;
-    config.check_columns(input.table.columns.iter().map(|column| column.name.as_str()))?;
+    let mut input = config.read(&args.files, &args.key, truth, &[])?;
     let labels = read_labels(args.labels.as_deref(), &mut input)?;
     let filled = begin_report(out, &input)?;
     let options = Options { threads, cut: config.cut, model, roles: config.roles, labels, ..Options::default() };

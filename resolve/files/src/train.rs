@@ -3,7 +3,7 @@
 
 use crate::args::TrainArgs;
 use crate::config::Config;
-use crate::input::{Input, read_all};
+use crate::input::Input;
 use crate::labels::read_labels;
 use crate::run::{begin_report, resolve};
 use crate::{Error, Result, report};
@@ -20,10 +20,8 @@ const SEED: u64 = 1;
 /// Every variant of [`Error`].
 pub fn train(args: &TrainArgs, threads: usize, out: &mut impl Write) -> Result<()> {
     let config = Config::load(args.config.as_deref())?;
-    let hidden = [config.ignored.clone(), args.ignore.clone()].concat();
     let truth = args.labels_against.as_deref();
-    let mut input = read_all(&args.files, &args.key, truth, &hidden, &config.roles)?;
-    config.check_columns(input.table.columns.iter().map(|column| column.name.as_str()))?;
+    let mut input = config.read(&args.files, &args.key, truth, &args.ignore)?;
     let labels = read_labels(args.labels.as_deref(), &mut input)?;
     let filled = begin_report(out, &input)?;
     let table = truth.map(|_| input.table.clone());

@@ -1,8 +1,11 @@
 //! Records, and the rows that tables would hold.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+use rand::Rng as _;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom as _;
 use std::collections::{BTreeMap, BTreeSet};
-use tributary_protocol::{Identifier, Json, LogValue, Record, RecordKind, Timestamp, Timestamps};
+use tributary_protocol::{Identifier, LogValue, Record, RecordKind, Timestamp, Timestamps};
 use tributary_resolve::matching::{
     Change, Decision as Decided, Held, Item as MatchItem, Regrouped, Role, Score, Stats, Verdict,
 };
@@ -19,29 +22,14 @@ pub fn record(
         identifiers.iter().filter_map(|(kind, value)| Identifier::new(kind, value)).collect();
     identifiers.sort();
     let stamp = Timestamp(time * 1_000_000);
-    Record {
-        source: "web".to_owned(),
-        message_id: message_id.to_owned(),
-        kind,
-        timestamps: Timestamps {
-            timestamp: stamp,
-            original_timestamp: Some(stamp),
-            sent_at: None,
-            received_at: Timestamp(i64::MAX),
-        },
-        user_id: None,
-        anonymous_id: None,
-        group_id: None,
-        previous_id: None,
-        node: Record::owner("web", &identifiers),
-        identifiers,
-        event: None,
-        properties: Json::new(),
-        traits: traits.as_object().cloned().unwrap_or_default(),
-        context: Json::new(),
-        consent: Json::new(),
-        object: None,
-    }
+    let timestamps = Timestamps {
+        timestamp: stamp,
+        original_timestamp: Some(stamp),
+        sent_at: None,
+        received_at: Timestamp(i64::MAX),
+    };
+    let bare = Record::new("web", message_id.to_owned(), kind, timestamps, identifiers);
+    Record { traits: traits.as_object().cloned().unwrap_or_default(), ..bare }
 }
 
 pub fn identify(message_id: &str, time: i64, identifiers: &[(&str, &str)], traits: &serde_json::Value) -> LogValue {
@@ -54,6 +42,25 @@ pub fn apply(state: &State, values: Vec<LogValue>) -> tributary_state::Applied {
     let values: Vec<(u64, LogValue)> = (from..).zip(values).collect();
     let next = from + values.len() as u64;
     state.apply(0, next, values, Mode::Live).unwrap()
+}
+
+/// The values in another order, some of them repeated; and how many are.
+pub fn shuffled(values: &[LogValue], rng: &mut SmallRng) -> (Vec<LogValue>, u64) {
+    let mut shuffled = values.to_vec();
+    let repeats = rng.random_range(0..40);
+    shuffled.extend((0..repeats).map(|_| values[rng.random_range(0..values.len())].clone()));
+    shuffled.shuffle(rng);
+    (shuffled, repeats)
+}
+
+/// Applies values in batches of random sizes; returns how many were later copies.
+pub fn apply_in_batches(state: &State, mut values: Vec<LogValue>, rng: &mut SmallRng) -> u64 {
+    let mut duplicates = 0;
+    while !values.is_empty() {
+        let rest = values.split_off(rng.random_range(1..=values.len()));
+        duplicates += apply(state, std::mem::replace(&mut values, rest)).duplicates;
+    }
+    duplicates
 }
 
 pub fn export(state: &State) -> (Vec<ProfileRow>, Vec<IdentityRow>) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tributary_protocol::{FailedEvent, Identifier, Json, LogValue, Object, Record, RecordKind, Timestamp, Timestamps};
+use tributary_protocol::{FailedEvent, Identifier, LogValue, Object, Record, RecordKind, Timestamp, Timestamps};
 use tributary_state::{Applied, Counted, IdentityRow, Mode, ObjectRow, Options, ProfileRow, State, Table};
 use tributary_tables::{ReadView, TableSettings, TableView, Tables};
 use uuid::Uuid;
@@ -172,29 +172,14 @@ pub fn record(message_id: &str, kind: RecordKind, identifiers: &[(&str, &str)], 
     identifiers.sort();
     let number: i64 = message_id.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
     let stamp = Timestamp((1_700_000_000 + number) * 1_000_000);
-    Record {
-        source: "web".to_owned(),
-        message_id: message_id.to_owned(),
-        kind,
-        timestamps: Timestamps {
-            timestamp: stamp,
-            original_timestamp: Some(stamp),
-            sent_at: None,
-            received_at: Timestamp(stamp.0 + 7),
-        },
-        user_id: None,
-        anonymous_id: None,
-        group_id: None,
-        previous_id: None,
-        node: Record::owner("web", &identifiers),
-        identifiers,
-        event: None,
-        properties: Json::new(),
-        traits: traits.as_object().cloned().unwrap_or_default(),
-        context: Json::new(),
-        consent: Json::new(),
-        object: None,
-    }
+    let timestamps = Timestamps {
+        timestamp: stamp,
+        original_timestamp: Some(stamp),
+        sent_at: None,
+        received_at: Timestamp(stamp.0 + 7),
+    };
+    let bare = Record::new("web", message_id.to_owned(), kind, timestamps, identifiers);
+    Record { traits: traits.as_object().cloned().unwrap_or_default(), ..bare }
 }
 
 pub fn identify(message_id: &str, identifiers: &[(&str, &str)], traits: &Value) -> LogValue {

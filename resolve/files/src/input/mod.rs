@@ -9,7 +9,7 @@ mod unite;
 
 pub(crate) use keys::Keys;
 pub(crate) use select::{Columns, FileTable, Selection};
-pub(crate) use unite::{Input, append, read_all, record_hash_in};
+pub(crate) use unite::{Input, append, read_all, record_hash_in, stem};
 
 use crate::progress::Progress;
 use crate::{Error, Result};

@@ -4,7 +4,7 @@
 use super::{Columns, FileTable, Keys, Selection};
 use crate::{Error, Result};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tributary_resolve::matching::{Column, MISSING, Recognised, Role, Table, recognise, record_hash};
 
 /// Between the name of a file and a key of it where a hash is made of both.
@@ -84,9 +84,13 @@ pub(crate) fn read_all(
     Ok(input)
 }
 
+/// What a file's records are told apart by.
+pub(crate) fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 fn stems(paths: &[PathBuf]) -> Result<Vec<String>> {
-    let stem = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let stems: Vec<String> = paths.iter().map(stem).collect();
+    let stems: Vec<String> = paths.iter().map(|path| stem(path)).collect();
     for (place, stem) in stems.iter().enumerate() {
         if let Some(before) = stems[..place].iter().position(|before| before == stem) {
             return Err(Error::SameStem { one: paths[before].clone(), other: paths[place].clone() });
