@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use tributary_log::frame::{self, Decoded, HEADER_BYTES, MARKER};
+use tributary_log::block::{self, Decoded, HEADER_BYTES, MARKER};
 
 /// Where a server notes the ends of a log that is not in the data folder.
 const NOTE: &str = "log_ends.json";
@@ -60,7 +60,7 @@ pub fn lag(ends: &[u64], recorded: &[u64]) -> u64 {
     ends.iter().zip(recorded).map(|(end, next)| end.saturating_sub(next)).sum()
 }
 
-/// The offset after the last whole frame of a partition.
+/// The offset after the last whole block of a partition.
 fn end_of(folder: &Path) -> anyhow::Result<u64> {
     let mut segments: Vec<(u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -78,21 +78,21 @@ fn end_of(folder: &Path) -> anyhow::Result<u64> {
 fn last_offset(path: &Path) -> anyhow::Result<Option<u64>> {
     let mut segment = Segment { file: File::open(path)?, at: HEADER_BYTES as u64, bytes: Bytes::new() };
     let mut last = None;
-    let mut needed = frame::PREFIX_BYTES;
+    let mut needed = block::HEAD_BYTES;
     while segment.hold(needed)? {
-        match frame::decode(&segment.bytes) {
-            Decoded::Frame(frame, length) => {
-                last = last.max(Some(frame.offset));
+        match block::decode(&segment.bytes) {
+            Decoded::Block(block, length) => {
+                last = last.max(Some(block.first + u64::from(block.count) - 1));
                 segment.skip(length);
-                needed = frame::PREFIX_BYTES;
+                needed = block::HEAD_BYTES;
             }
             Decoded::Short(more) if more > segment.bytes.len() && segment.hold(more)? => needed = more,
-            // A torn tail, or damage: whole frames may follow it.
+            // A torn tail, or damage: whole blocks may follow it.
             Decoded::Short(_) | Decoded::Damaged => {
                 segment.skip(1);
                 let found = segment.bytes.windows(MARKER.len()).position(|window| window == MARKER);
                 segment.skip(found.unwrap_or_else(|| (segment.bytes.len() + 1).saturating_sub(MARKER.len())));
-                needed = frame::PREFIX_BYTES;
+                needed = block::HEAD_BYTES;
             }
         }
     }
@@ -132,12 +132,16 @@ mod tests {
     use std::sync::Arc;
     use tributary_log::{EmbeddedLog, EmbeddedOptions, Entry, Log as _};
 
-    async fn written(folder: &Path) -> Vec<u64> {
+    /// The ends of a log after each of some appends.
+    async fn written(folder: &Path) -> Vec<Vec<u64>> {
         let options = EmbeddedOptions { partitions: 2, ..EmbeddedOptions::default() };
         let log = Arc::new(EmbeddedLog::open(&folder.join("log"), options).unwrap());
         let entry = |n: u32| Entry { key: n.to_string().into(), value: vec![b'x'; 900].into() };
-        log.append((0..5000).map(entry).collect()).await.unwrap();
-        let ends = log.durable_ends().await.unwrap();
+        let mut ends = Vec::new();
+        for append in 0..50 {
+            log.append((append * 100..append * 100 + 100).map(entry).collect()).await.unwrap();
+            ends.push(log.durable_ends().await.unwrap());
+        }
         log.close().await.unwrap();
         ends
     }
@@ -165,7 +169,7 @@ mod tests {
     async fn ends_are_those_of_the_log() {
         let folder = tempfile::tempdir().unwrap();
         assert!(read(folder.path()).is_err());
-        let ends = written(folder.path()).await;
+        let ends = written(folder.path()).await.pop().unwrap();
         assert_eq!(exact(folder.path()), ends);
         assert_eq!(lag(&ends, &[ends[0] - 2]), 2 + ends[1]);
     }
@@ -173,18 +177,19 @@ mod tests {
     #[tokio::test]
     async fn a_torn_tail_stays_and_does_not_count() {
         let folder = tempfile::tempdir().unwrap();
-        let ends = written(folder.path()).await;
+        let written = written(folder.path()).await;
+        let [.., before, ends] = &written[..] else { panic!() };
         let path = segment(folder.path());
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 5]).unwrap();
-        assert_eq!(exact(folder.path()), [ends[0] - 1, ends[1]]);
+        assert_eq!(exact(folder.path()), [before[0], ends[1]]);
         assert_eq!(fs::metadata(&path).unwrap().len(), whole.len() as u64 - 5);
     }
 
     #[tokio::test]
     async fn damage_in_the_middle_hides_nothing_behind_it() {
         let folder = tempfile::tempdir().unwrap();
-        let ends = written(folder.path()).await;
+        let ends = written(folder.path()).await.pop().unwrap();
         let path = segment(folder.path());
         let mut bytes = fs::read(&path).unwrap();
         for at in [HEADER_BYTES + 40, bytes.len() / 2] {

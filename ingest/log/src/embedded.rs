@@ -1,10 +1,10 @@
 //! The embedded log: segment files in a folder, one writer thread.
 
-use crate::frame::{ENTRY_BYTES_MAX, HEADER_BYTES};
+use crate::block::{ENTRY_BYTES_MAX, HEADER_BYTES, Payload};
 use crate::queue::QueueLimit;
 use crate::segment::{self, Scan};
 use crate::writer::{Request, Tail, Writer, create_segment, sync_folder};
-use crate::{Entry, Error, Frame, Health, Log, Position, Result};
+use crate::{Entry, Error, Frame, Health, Log, Position, Result, partition_of};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -17,8 +17,10 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
-/// Version of `log.json`.
-const FORMAT: u32 = 1;
+/// Version of `log.json` and of the segments.
+const FORMAT: u32 = 2;
+/// Bytes of entries in one block, about: what is compressed and read as one.
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// Settings of the embedded log.
 #[derive(Clone, Debug)]
@@ -241,8 +243,11 @@ impl EmbeddedLog {
         while from < self.shared.end(partition as usize) {
             let Some((first, start, limit)) = self.place(partition, from) else { break };
             let file = segment::path(&self.folder(partition), first);
-            let scan = segment::scan(&file, partition, start, limit, |_, frame| {
-                if frame.offset >= from {
+            let scan = segment::scan(&file, partition, start, limit, |block| {
+                for frame in block.into_iter().skip_while(|frame| frame.offset < from) {
+                    if bytes >= bytes_max && !frames.is_empty() {
+                        return false;
+                    }
                     bytes += frame.key.len() + frame.value.len();
                     frames.push(frame);
                 }
@@ -335,7 +340,7 @@ fn open_partition(root: &Path, partition: u32, damage: &Mutex<Vec<Damage>>) -> R
         return Ok((Tail { folder, file, path, first: 0, bytes, next: 0 }, opened));
     };
     let path = segment::path(&folder, first);
-    let scan = segment::scan(&path, partition, 0, segment.bytes, |_, _| true)?;
+    let scan = segment::scan(&path, partition, 0, segment.bytes, |_| true)?;
     report(&scan, &path, damage);
     let torn = segment.bytes - scan.end;
     let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
@@ -347,6 +352,43 @@ fn open_partition(root: &Path, partition: u32, damage: &Mutex<Vec<Damage>>) -> R
     opened.end = next;
     opened.segments.insert(first, Segment { bytes: scan.end, index: scan.index });
     Ok((Tail { folder, file, path, first, bytes: scan.end, next }, opened))
+}
+
+/// Which entries of an append go into which block, in the order of each partition.
+struct Plan {
+    /// Partition and places in the append of each block's entries.
+    blocks: Vec<(u32, Vec<usize>)>,
+    count: usize,
+}
+
+impl Plan {
+    fn new(entries: &[Entry], partitions: u32) -> Self {
+        let mut blocks: Vec<(u32, Vec<usize>)> = Vec::new();
+        // The open block of each partition, and its bytes.
+        let mut open: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+        for (at, entry) in entries.iter().enumerate() {
+            let partition = partition_of(&entry.key, partitions);
+            let held = open.get(&partition).filter(|(_, bytes)| bytes + entry.bytes() <= BLOCK_BYTES);
+            let (block, bytes) = held.copied().unwrap_or_else(|| {
+                blocks.push((partition, Vec::new()));
+                (blocks.len() - 1, 0)
+            });
+            blocks[block].1.push(at);
+            open.insert(partition, (block, bytes + entry.bytes()));
+        }
+        Self { blocks, count: entries.len() }
+    }
+
+    /// The position of each entry, given the first offset of each block.
+    fn positions(&self, firsts: &[u64]) -> Vec<Position> {
+        let mut positions = vec![Position { partition: 0, offset: 0 }; self.count];
+        for ((partition, members), &first) in self.blocks.iter().zip(firsts) {
+            for (offset, &at) in (first..).zip(members) {
+                positions[at] = Position { partition: *partition, offset };
+            }
+        }
+        positions
+    }
 }
 
 #[async_trait::async_trait]
@@ -364,9 +406,19 @@ impl Log for Arc<EmbeddedLog> {
             return Err(Error::TooLarge { bytes, bytes_max: ENTRY_BYTES_MAX });
         }
         let _room = self.queue.enter(&entries).await?;
+        let plan = Plan::new(&entries, self.partitions());
+        let mut blocks = Vec::with_capacity(plan.blocks.len());
+        for (partition, members) in &plan.blocks {
+            blocks.push((*partition, Payload::new(members.iter().map(|&at| &entries[at]))));
+            if plan.blocks.len() > 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(entries);
         let (answer, answered) = oneshot::channel();
-        self.request(Request::Append(entries, answer))?;
-        answered.await.map_err(|_| Error::Stalled { reason: "the writer ended".to_owned() })?
+        self.request(Request::Append(blocks, answer))?;
+        let firsts = answered.await.map_err(|_| Error::Stalled { reason: "the writer ended".to_owned() })??;
+        Ok(plan.positions(&firsts))
     }
 
     async fn read(&self, partition: u32, from: u64, bytes_max: usize) -> Result<Vec<Frame>> {

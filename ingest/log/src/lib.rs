@@ -1,7 +1,7 @@
 //! The durable log: what is appended is durable before `append` returns.
 //!
 //! ```text
-//! EmbeddedLog  append(entries) --> queue --> writer thread: write, fdatasync --> positions
+//! EmbeddedLog  append(entries) --> blocks --> queue --> writer thread: write, fdatasync --> positions
 //!                                                  |
 //!              read(partition, from) <-- segment files, synced frames only
 //!
@@ -11,12 +11,12 @@
 //! ```
 //!
 //! [`Log`] is the trait. [`EmbeddedLog`] keeps a folder of segment files (their
-//! format is described in [`frame`]); [`KafkaLog`] keeps a topic (described in
+//! format is described in [`block`]); [`KafkaLog`] keeps a topic (described in
 //! [`kafka`]). One set of tests, `tests/suite`, holds both to the trait.
 
+pub mod block;
 mod embedded;
 mod error;
-pub mod frame;
 pub mod kafka;
 mod queue;
 mod segment;

@@ -1,6 +1,6 @@
-//! Reading segment files: frames in order, damage reported and stepped over.
+//! Reading segment files: blocks in order, damage reported and stepped over.
 
-use crate::frame::{self, Decoded, HEADER_BYTES, Header};
+use crate::block::{self, Block, Decoded, HEADER_BYTES, Header};
 use crate::{Damage, Error, Frame, Result};
 use bytes::Bytes;
 use std::fs::File;
@@ -20,29 +20,29 @@ pub(crate) fn path(folder: &Path, first: u64) -> PathBuf {
 /// What a scan found in a segment.
 #[derive(Default)]
 pub(crate) struct Scan {
-    /// End of the last whole frame, in bytes.
+    /// End of the last whole block, in bytes.
     pub(crate) end: u64,
-    /// The offset after the last frame, if there is one.
+    /// The offset after the last entry, if there is one.
     pub(crate) next: Option<u64>,
-    /// Where damage stands between whole frames.
+    /// Where damage stands between whole blocks.
     pub(crate) damage: Vec<std::ops::Range<u64>>,
-    /// (offset, byte) of some frames, ascending.
+    /// (first offset, byte) of some blocks, ascending.
     pub(crate) index: Vec<(u64, u64)>,
 }
 
-/// Reads frames from byte `from` up to byte `limit` and hands each, with its
-/// place, to `visit` until it says stop.
+/// Reads blocks from byte `from` up to byte `limit` and hands the entries of
+/// each to `visit` until it says stop.
 pub(crate) fn scan(
     file: &Path,
     partition: u32,
     from: u64,
     limit: u64,
-    mut visit: impl FnMut(u64, Frame) -> bool,
+    mut visit: impl FnMut(Vec<Frame>) -> bool,
 ) -> Result<Scan> {
     let io = |source| Error::Io { action: "read", path: file.to_owned(), source };
     let handle = File::open(file).map_err(io)?;
     let mut reader = Reader { handle: &handle, limit, start: 0, bytes: Bytes::new() };
-    let header = frame::check_header(&reader.at(0, HEADER_BYTES).map_err(io)?, partition);
+    let header = block::check_header(&reader.at(0, HEADER_BYTES).map_err(io)?, partition);
     if header == Header::Foreign {
         let reason = "its header is that of another partition or of another version of the program".to_owned();
         return Err(Error::Corrupt { path: file.to_owned(), reason });
@@ -55,39 +55,41 @@ pub(crate) fn scan(
     let mut least = 0;
     let mut bad_from = None;
     while at < limit {
-        let mut decoded = frame::decode(&reader.at(at, frame::PREFIX_BYTES).map_err(io)?);
+        let mut decoded = block::decode(&reader.at(at, block::HEAD_BYTES).map_err(io)?);
         if let Decoded::Short(needed) = decoded {
-            decoded = frame::decode(&reader.at(at, needed).map_err(io)?);
+            decoded = block::decode(&reader.at(at, needed).map_err(io)?);
         }
-        match decoded {
-            Decoded::Frame(frame, length) if frame.offset >= least => {
-                if let Some(start) = bad_from.take() {
-                    found.damage.push(start..at);
-                }
-                least = frame.offset + 1;
-                found.note(at, frame.offset, length as u64);
-                let go_on = visit(at, frame);
-                at += length as u64;
-                if !go_on {
-                    break;
-                }
+        let whole = match decoded {
+            Decoded::Block(block, length) if block.first >= least => {
+                block.frames().map(|frames| (block, frames, length))
             }
-            _ => {
-                bad_from.get_or_insert(at);
-                at = reader.next_marker(at + 1).map_err(io)?;
-            }
+            _ => None,
+        };
+        let Some((block, frames, length)) = whole else {
+            bad_from.get_or_insert(at);
+            at = reader.next_marker(at + 1).map_err(io)?;
+            continue;
+        };
+        if let Some(start) = bad_from.take() {
+            found.damage.push(start..at);
+        }
+        least = block.first + u64::from(block.count);
+        found.note(at, &block, length as u64);
+        at += length as u64;
+        if !visit(frames) {
+            break;
         }
     }
     Ok(found)
 }
 
 impl Scan {
-    fn note(&mut self, at: u64, offset: u64, length: u64) {
+    fn note(&mut self, at: u64, block: &Block, length: u64) {
         if self.index.last().is_none_or(|(_, byte)| at - byte >= INDEX_EVERY) {
-            self.index.push((offset, at));
+            self.index.push((block.first, at));
         }
         self.end = at + length;
-        self.next = Some(offset + 1);
+        self.next = Some(block.first + u64::from(block.count));
     }
 
     /// The damage as it is reported, with the file it stands in.
@@ -124,14 +126,14 @@ impl Reader<'_> {
         Ok(self.bytes.slice(skip..))
     }
 
-    /// The next place at or after `at` where a frame could begin.
+    /// The next place at or after `at` where a block could begin.
     fn next_marker(&mut self, mut at: u64) -> std::io::Result<u64> {
         while at < self.limit {
-            let bytes = self.at(at, frame::PREFIX_BYTES)?;
-            if bytes.len() < frame::MARKER.len() {
+            let bytes = self.at(at, block::HEAD_BYTES)?;
+            if bytes.len() < block::MARKER.len() {
                 break;
             }
-            if let Some(skip) = bytes.windows(4).position(|window| window == frame::MARKER) {
+            if let Some(skip) = bytes.windows(4).position(|window| window == block::MARKER) {
                 return Ok(at + skip as u64);
             }
             at += (bytes.len() - 3) as u64;

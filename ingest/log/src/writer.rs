@@ -1,9 +1,9 @@
 //! The writer thread: takes everything that is queued, writes it, makes it
 //! durable with one `fdatasync` a partition, then answers.
 
+use crate::block::{self, Payload};
 use crate::embedded::{EmbeddedOptions, Shared};
-use crate::segment;
-use crate::{Entry, Error, Position, Result, frame, partition_of};
+use crate::{Error, Result, segment};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 
 /// What the writer is asked to do.
 pub(crate) enum Request {
-    /// Append, and answer when durable.
-    Append(Vec<Entry>, oneshot::Sender<Result<Vec<Position>>>),
+    /// Append the blocks, and answer with the first offset of each when they are durable.
+    Append(Vec<(u32, Payload)>, oneshot::Sender<Result<Vec<u64>>>),
     /// Make the next offset of a partition at least this one.
     ContinueAbove(u32, u64, oneshot::Sender<Result<()>>),
 }
@@ -40,8 +40,8 @@ pub(crate) struct Writer {
 }
 
 struct Pending {
-    answer: oneshot::Sender<Result<Vec<Position>>>,
-    positions: Vec<Position>,
+    answer: oneshot::Sender<Result<Vec<u64>>>,
+    firsts: Vec<u64>,
 }
 
 impl Writer {
@@ -54,9 +54,9 @@ impl Writer {
             let mut marks = Vec::new();
             for request in std::iter::once(first).chain(requests.try_iter()) {
                 match request {
-                    Request::Append(entries, answer) => {
-                        let positions = self.encode(&entries, &mut buffers, &mut marks);
-                        pending.push(Pending { answer, positions });
+                    Request::Append(blocks, answer) => {
+                        let firsts = self.lay_out(&blocks, &mut buffers, &mut marks);
+                        pending.push(Pending { answer, firsts });
                     }
                     Request::ContinueAbove(partition, offset, answer) => {
                         self.commit(&mut buffers, &mut marks, &mut pending);
@@ -72,27 +72,24 @@ impl Writer {
         }
     }
 
-    /// Gives each entry its offset and its bytes.
-    fn encode(
+    /// Gives each block its offsets and its place in the buffers.
+    fn lay_out(
         &mut self,
-        entries: &[Entry],
+        blocks: &[(u32, Payload)],
         buffers: &mut [Vec<u8>],
         marks: &mut Vec<(usize, u64, usize)>,
-    ) -> Vec<Position> {
+    ) -> Vec<u64> {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let time = u64::try_from(time).unwrap_or(u64::MAX);
-        let partitions = u32::try_from(self.tails.len()).unwrap_or(u32::MAX);
-        let place = |entry: &Entry| {
-            let partition = partition_of(&entry.key, partitions);
-            let index = partition as usize;
-            let tail = &mut self.tails[index];
-            let offset = tail.next;
-            tail.next += 1;
-            marks.push((index, offset, buffers[index].len()));
-            frame::encode(&mut buffers[index], offset, time, &entry.key, &entry.value);
-            Position { partition, offset }
+        let place = |(partition, payload): &(u32, Payload)| {
+            let index = *partition as usize;
+            let first = self.tails[index].next;
+            self.tails[index].next += payload.count();
+            marks.push((index, first, buffers[index].len()));
+            payload.write(&mut buffers[index], first, time);
+            first
         };
-        entries.iter().map(place).collect()
+        blocks.iter().map(place).collect()
     }
 
     /// Writes and syncs what is buffered and answers everyone.
@@ -105,7 +102,7 @@ impl Writer {
             self.shared.publish(&self.tails, buffers, marks);
         }
         for request in pending.drain(..) {
-            let answer = outcome.as_ref().map(|()| request.positions).map_err(repeat);
+            let answer = outcome.as_ref().map(|()| request.firsts).map_err(repeat);
             let _ = request.answer.send(answer);
         }
         buffers.iter_mut().for_each(Vec::clear);
@@ -177,7 +174,7 @@ impl Writer {
         let partition = u32::try_from(index).unwrap_or(0);
         let (path, file) = create_segment(&tail.folder, partition, first)?;
         *tail =
-            Tail { folder: tail.folder.clone(), file, path, first, bytes: frame::HEADER_BYTES as u64, next: tail.next };
+            Tail { folder: tail.folder.clone(), file, path, first, bytes: block::HEADER_BYTES as u64, next: tail.next };
         self.shared.add_segment(index, first);
         Ok(())
     }
@@ -190,7 +187,7 @@ pub(crate) fn create_segment(folder: &Path, partition: u32, first: u64) -> Resul
     // Appending, so that a write after a cut continues at the cut.
     let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
     file.set_len(0).map_err(io)?;
-    file.write_all(&frame::header(partition, first)).map_err(io)?;
+    file.write_all(&block::header(partition, first)).map_err(io)?;
     file.sync_all().map_err(io)?;
     sync_folder(folder)?;
     Ok((path, file))

@@ -73,6 +73,27 @@ async fn frames_come_back_in_order_and_survive_reopening() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_append_is_compressed_and_read_from_any_offset_by_any_number_of_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), options());
+    let text = |n: usize| format!("{n} ").repeat(200);
+    let positions = log.append((0..2000).map(|n| entry(&text(n))).collect()).await.unwrap();
+    assert!(positions.iter().map(|position| position.offset).eq(0..2000));
+    let raw: usize = (0..2000).map(|n| text(n).len()).sum();
+    let stored = usize::try_from(std::fs::metadata(last_segment(dir.path())).unwrap().len()).unwrap();
+    assert!(stored * 5 < raw, "{stored} bytes of {raw}");
+    for from in [0, 1, 699, 700, 1999] {
+        for (bytes_max, least) in [(1, 1), (5000, 5), (1 << 20, 100)] {
+            let frames = log.read(0, from, bytes_max).await.unwrap();
+            let expected: Vec<String> = (0..frames.len()).map(|n| text(usize::try_from(from).unwrap() + n)).collect();
+            assert_eq!(values(&frames), expected, "{bytes_max} bytes from {from}");
+            assert!(frames.len() >= least.min(2000 - usize::try_from(from).unwrap()), "{bytes_max} bytes from {from}");
+            assert!(frames.len() <= bytes_max / text(0).len() + 1, "{bytes_max} bytes from {from}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn equal_keys_share_a_partition_and_concurrent_appends_all_land() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path(), EmbeddedOptions { partitions: 4, ..options() });
@@ -96,11 +117,11 @@ async fn a_torn_tail_is_cut_wherever_it_tears() {
     let origin = tempfile::tempdir().unwrap();
     filled(origin.path(), 3).await;
     let bytes = std::fs::read(last_segment(origin.path())).unwrap();
-    let frame = (bytes.len() - 24) / 3;
+    let block = (bytes.len() - 24) / 3;
     for length in 24..bytes.len() {
         std::fs::write(last_segment(origin.path()), &bytes[..length]).unwrap();
         let log = open(origin.path(), options());
-        let whole = (length - 24) / frame;
+        let whole = (length - 24) / block;
         assert_eq!(all(&log).await.len(), whole, "cut at {length}");
         assert!(log.quarantined().is_empty());
         let position = log.append(vec![entry("after")]).await.unwrap()[0];
@@ -111,18 +132,18 @@ async fn a_torn_tail_is_cut_wherever_it_tears() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flipped_byte_loses_its_frame_only_and_is_reported() {
+async fn a_flipped_byte_loses_its_block_only_and_is_reported() {
     let origin = tempfile::tempdir().unwrap();
     filled(origin.path(), 5).await;
     let file = last_segment(origin.path());
     let bytes = std::fs::read(&file).unwrap();
-    let frame = (bytes.len() - 24) / 5;
-    for at in 24..24 + 4 * frame {
+    let block = (bytes.len() - 24) / 5;
+    for at in 24..24 + 4 * block {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x40;
         std::fs::write(&file, &damaged).unwrap();
         let log = open(origin.path(), options());
-        let expected: Vec<u64> = (0..5).filter(|&n| n != ((at - 24) / frame) as u64).collect();
+        let expected: Vec<u64> = (0..5).filter(|&n| n != ((at - 24) / block) as u64).collect();
         let offsets: Vec<u64> = all(&log).await.iter().map(|frame| frame.offset).collect();
         assert_eq!(offsets, expected, "byte {at}");
         assert_eq!(log.quarantined().len(), 1, "byte {at}");
@@ -154,8 +175,8 @@ async fn a_segment_of_another_version_or_partition_is_refused() {
     let file = last_segment(origin.path());
     let bytes = std::fs::read(&file).unwrap();
     let mut newer = bytes.clone();
-    newer[7] = b'2';
-    let elsewhere = [&tributary_log::frame::header(7, 0)[..], &bytes[24..]].concat();
+    newer[7] = b'9';
+    let elsewhere = [&tributary_log::block::header(7, 0)[..], &bytes[24..]].concat();
     for foreign in [newer, elsewhere] {
         std::fs::write(&file, &foreign).unwrap();
         assert!(matches!(EmbeddedLog::open(origin.path(), options()), Err(Error::Corrupt { .. })));
@@ -198,7 +219,7 @@ async fn a_failed_new_segment_takes_nothing_of_the_commit_along() {
 #[tokio::test(flavor = "multi_thread")]
 async fn released_segments_stay_while_they_are_within_the_bytes_to_keep() {
     let dir = tempfile::tempdir().unwrap();
-    let short = EmbeddedOptions { segment_bytes: 100, retain_bytes: 300, retain: Duration::ZERO, ..options() };
+    let short = EmbeddedOptions { segment_bytes: 100, retain_bytes: 400, retain: Duration::ZERO, ..options() };
     let log = open(dir.path(), short);
     for n in 0..20 {
         log.append(vec![entry(&format!("a value of some length, number {n:02}"))]).await.unwrap();
