@@ -26,6 +26,10 @@ use clap::Parser as _;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+/// Threads that hand each other batches cost the system's allocator half as much memory again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let command = cli::Cli::parse();
     telemetry::start();

@@ -24,7 +24,7 @@ use tributary_state::{Applied, Mode, State};
 const BATCH_BYTES_MAX: usize = 4 << 20;
 /// Least time between two reads of a partition: every batch costs a sync of
 /// the disk that acknowledgements wait for too.
-const READ_EVERY: Duration = Duration::from_millis(25);
+const READ_EVERY: Duration = Duration::from_millis(100);
 /// A batch of so many bytes is followed by the next at once: there is a backlog.
 const BACKLOG_BYTES: usize = BATCH_BYTES_MAX / 4;
 /// Pause after a read that failed for want of an answer; each in a row doubles it.
