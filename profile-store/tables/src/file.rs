@@ -1,5 +1,6 @@
 //! The Parquet files of a table: written durably, measured, read again.
 
+use crate::steady::SteadyFile;
 use crate::store::sync_folder;
 use crate::{Error, Result, TableName};
 use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, RecordBatch, StructArray};
@@ -36,7 +37,7 @@ pub(crate) struct FileWriter {
     table: TableName,
     name: String,
     path: PathBuf,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<SteadyFile>,
     measures: Measures,
     unfinished: Unfinished,
 }
@@ -64,7 +65,7 @@ impl FileWriter {
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_created_by("tributary".to_owned())
             .build();
-        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
+        let writer = ArrowWriter::try_new(SteadyFile::new(file), Arc::clone(schema), Some(properties))
             .map_err(|error| Error::damaged(&path, error))?;
         Ok(Self { table, name, path, writer, measures: Measures::new(table), unfinished })
     }
@@ -86,7 +87,7 @@ impl FileWriter {
     /// Finishes the file and makes it durable.
     pub(crate) fn finish(mut self) -> Result<NewFile> {
         let path = self.path;
-        let file = self.writer.into_inner().map_err(|error| write_error(&path, error))?;
+        let file = self.writer.into_inner().map_err(|error| write_error(&path, error))?.into_inner();
         let size = file.sync_all().and_then(|()| file.metadata()).map_err(Error::file("sync", &path))?.len();
         let folder = path.parent().unwrap_or(&path);
         sync_folder(folder).map_err(Error::file("sync", folder))?;

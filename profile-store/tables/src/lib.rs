@@ -27,6 +27,7 @@ mod rows;
 mod scan;
 mod settings;
 mod shown;
+mod steady;
 mod store;
 mod tables;
 mod vacuum;
