@@ -144,8 +144,7 @@ impl Run<'_> {
         let mut keys = Keys::new(&self.fields);
         let weights = self.options.model.as_ref().map_or_else(|| keys.weights(), |model| model.keys.clone());
         keys.weigh(&weights);
-        let candidates = block::candidates(&keys, &self.fields.records, self.options.threads);
-        drop(keys);
+        let candidates = block::candidates(keys, &self.fields.records, self.options.threads);
         let mut model = match &self.options.model {
             Some(model) => model.clone(),
             None => train(&self.fields, frozen, &weights, &candidates, self.options.threads),

@@ -5,8 +5,9 @@
 
 use super::bounds::Bounds;
 use super::hash;
-use super::keys::{Key, Keys, Kind, Lookup};
+use super::keys::{Key, Keys, Kind};
 use super::open::Open;
+use super::shared::{Lookup, Shared};
 use super::threads::{joined, map_parts};
 
 /// Partners kept for a record.
@@ -16,7 +17,10 @@ const PARTNERS: usize = Bounds::REAL.partners;
 pub(crate) const ROW_BITS: u32 = 26;
 
 /// Keys that propose pairs: of one base key, or of two together.
-pub(crate) const RULES: &[(Kind, Option<Kind>)] = {
+pub(crate) type Rule = (Kind, Option<Kind>);
+
+/// What proposes pairs.
+pub(crate) const RULES: &[Rule] = {
     use Kind::{
         Canon, City, Date, Email, FamilyPrefix, GivenPrefix, Id, Local, MonthDay, Outward, Phone, Postcode, Street,
         Token, Word, Year,
@@ -76,11 +80,14 @@ pub(crate) const RULES: &[(Kind, Option<Kind>)] = {
 
 /// Finds the candidate pairs of records, whose hashes `records` are: a pair is
 /// one if either record is among the other's best partners.
-pub(crate) fn candidates(keys: &Keys, records: &[u64], threads: usize) -> Vec<(u32, u32)> {
-    let open = Open::new(keys, Bounds::REAL.open, threads);
+pub(crate) fn candidates(mut keys: Keys, records: &[u64], threads: usize) -> Vec<(u32, u32)> {
+    let most = Bounds::REAL.open;
+    let shared = Shared::of(&mut keys, |kind, carriers| carriers as usize <= most && proposes_alone(kind));
+    let open = Open::of_entries(keys.rows(), most, threads, |rule| telling_entries(&keys, rule));
+    drop(keys);
     let rows: Vec<u32> = (0..records.len() as u32).collect();
     let found = map_parts(threads, &rows, |rows| {
-        let mut ranking = Ranking::new(keys, records);
+        let mut ranking = Ranking::new(&shared, records);
         let (mut partners, mut pairs) = (Vec::new(), Vec::with_capacity(rows.len() * PARTNERS));
         for &row in rows {
             open.partners(row, &mut partners);
@@ -103,11 +110,30 @@ fn packed(pair: (u32, u32)) -> u64 {
     u64::from(pair.0) << 32 | u64::from(pair.1)
 }
 
+/// Whether a key of this kind proposes pairs by itself.
+fn proposes_alone(kind: usize) -> bool {
+    RULES.iter().any(|rule| rule.0 as usize == kind && rule.1.is_none())
+}
+
 /// Hash of the key above, row below, sorted.
-pub(crate) fn entries(keys: &Keys, rule: (Kind, Option<Kind>)) -> Vec<u64> {
+pub(crate) fn entries(keys: &Keys, rule: Rule) -> Vec<u64> {
+    gathered(keys, |keys, give| block_keys(keys, rule, give))
+}
+
+/// As [`entries`], of keys that are marked where they are open by themselves,
+/// without what proposes no further pair: two keys of which one is open, or
+/// one that is not.
+fn telling_entries(keys: &Keys, rule: Rule) -> Vec<u64> {
+    gathered(keys, |keys, give| {
+        let wanted = rule.1.is_none();
+        made_by(keys, rule, |key| key.is_marked() == wanted, give);
+    })
+}
+
+fn gathered(keys: &Keys, make: impl Fn(&[Key], &mut dyn FnMut(u64))) -> Vec<u64> {
     let mut entries = Vec::new();
     for row in 0..keys.rows() {
-        block_keys(keys.of(row), rule, |key| entries.push(key | row as u64));
+        make(keys.of(row), &mut |key| entries.push(key | row as u64));
     }
     entries.sort_unstable();
     entries.dedup();
@@ -115,15 +141,19 @@ pub(crate) fn entries(keys: &Keys, rule: (Kind, Option<Kind>)) -> Vec<u64> {
 }
 
 /// Gives what a rule makes of a record's keys: hashes above, room for a row below.
-pub(crate) fn block_keys(keys: &[Key], rule: (Kind, Option<Kind>), mut give: impl FnMut(u64)) {
+pub(crate) fn block_keys(keys: &[Key], rule: Rule, give: impl FnMut(u64)) {
+    made_by(keys, rule, |_| true, give);
+}
+
+fn made_by(keys: &[Key], rule: Rule, tells: impl Fn(&Key) -> bool, mut give: impl FnMut(u64)) {
     let mut give = |hash: u64| give((hash >> ROW_BITS) << ROW_BITS);
     let firsts = of_kind(keys, rule.0);
     let Some(second) = rule.1 else {
-        return firsts.iter().for_each(|key| give(hash::mix(key.identity())));
+        return firsts.iter().filter(|key| tells(key)).for_each(|key| give(hash::mix(key.identity())));
     };
-    for (index, first) in firsts.iter().enumerate() {
+    for (index, first) in firsts.iter().enumerate().filter(|(_, key)| tells(key)) {
         let seconds = if second == rule.0 { &firsts[index + 1..] } else { of_kind(keys, second) };
-        for second in seconds {
+        for second in seconds.iter().filter(|key| tells(key)) {
             give(hash::ordered(first.identity(), second.identity()));
         }
     }
@@ -147,9 +177,8 @@ pub(crate) fn row(entry: u64) -> u32 {
 
 /// Ranks the partners of records by the keys they share.
 struct Ranking<'a> {
-    keys: &'a Keys,
     records: &'a [u64],
-    lookup: Lookup,
+    lookup: Lookup<'a>,
     weights: Vec<u16>,
     ranked: Vec<u16>,
     /// Partners that weigh as much as the last one kept, by the hash of the pair.
@@ -157,9 +186,9 @@ struct Ranking<'a> {
 }
 
 impl<'a> Ranking<'a> {
-    fn new(keys: &'a Keys, records: &'a [u64]) -> Self {
+    fn new(shared: &'a Shared, records: &'a [u64]) -> Self {
         let (weights, ranked, tied) = Default::default();
-        Self { keys, records, lookup: Lookup::new(), weights, ranked, tied }
+        Self { records, lookup: Lookup::new(shared), weights, ranked, tied }
     }
 
     /// Leaves the best partners of `row`, in no order: those of the greatest
@@ -168,7 +197,7 @@ impl<'a> Ranking<'a> {
         if partners.len() <= PARTNERS {
             return;
         }
-        self.weigh(row, partners);
+        self.lookup.weigh(row, partners, &mut self.weights);
         self.ranked.clone_from(&self.weights);
         let (_, &mut least, _) = self.ranked.select_nth_unstable_by(PARTNERS - 1, |one, other| other.cmp(one));
         self.tied.clear();
@@ -186,16 +215,5 @@ impl<'a> Ranking<'a> {
         partners.truncate(kept);
         self.tied.sort_unstable();
         partners.extend(self.tied.iter().take(PARTNERS - kept).map(|&(_, partner)| partner));
-    }
-
-    /// Weighs the keys that each partner shares with `row`.
-    fn weigh(&mut self, row: u32, partners: &[u32]) {
-        self.keys.fetch(partners);
-        let own = self.keys.of(row as usize);
-        self.lookup.put(own);
-        self.weights.clear();
-        let weight = |&partner: &u32| self.lookup.shared(self.keys.of(partner as usize));
-        self.weights.extend(partners.iter().map(weight));
-        self.lookup.clear(own);
     }
 }

@@ -6,7 +6,6 @@ use super::hash::{FastMap, text};
 use super::role::Role;
 use super::{nickname, normalise};
 use serde::{Deserialize, Serialize};
-use std::hint::black_box;
 
 /// What a key is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,12 +59,26 @@ impl Key {
         self.0 >> WEIGHT_BITS
     }
 
-    fn weight(self) -> u32 {
+    pub(crate) fn weight(self) -> u32 {
         (self.0 & 0xff) as u32
     }
 
     fn weighing(self, weight: u8) -> Self {
         Self(self.0 | u64::from(weight))
+    }
+
+    /// The key, a mark in the place of its weight.
+    pub(crate) fn marked(self, is_marked: bool) -> Self {
+        Self((self.0 >> WEIGHT_BITS) << WEIGHT_BITS | u64::from(is_marked))
+    }
+
+    pub(crate) fn is_marked(self) -> bool {
+        self.weight() != 0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 }
 
@@ -79,6 +92,7 @@ pub(crate) struct KeyWeights {
 }
 
 /// The sorted keys of each record.
+#[derive(Clone, Debug)]
 pub(crate) struct Keys {
     keys: Vec<Key>,
     starts: Vec<u32>,
@@ -113,15 +127,26 @@ impl Keys {
         &self.keys[self.starts[row] as usize..self.starts[row + 1] as usize]
     }
 
-    /// Reads where the keys of many rows are, then their first lines: loads
-    /// that do not wait for each other, so that later ones find all at hand.
-    pub(crate) fn fetch(&self, rows: &[u32]) {
-        black_box(rows.iter().fold(0, |sum, &row| sum ^ self.starts[row as usize]));
-        let ends = |row: usize| {
-            let keys = self.of(row);
-            keys.first().map_or(0, |key| key.0) ^ keys.last().map_or(0, |key| key.0)
-        };
-        black_box(rows.iter().fold(0, |sum, &row| sum ^ ends(row as usize)));
+    /// The keys of all records, one record's after another's.
+    pub(crate) fn all(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// Leaves what `keep` makes of each key, given its row and its place among all.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize, usize, Key) -> Option<Key>) {
+        let (mut start, mut kept) = (0, 0);
+        for row in 0..self.rows() {
+            let end = self.starts[row + 1] as usize;
+            for place in start..end {
+                if let Some(key) = keep(row, place, self.keys[place]) {
+                    self.keys[kept] = key;
+                    kept += 1;
+                }
+            }
+            start = end;
+            self.starts[row + 1] = kept as u32;
+        }
+        self.keys.truncate(kept);
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -213,54 +238,6 @@ impl Weigher {
     }
 }
 
-/// The keys of one record, laid out to be found among those of many others: a
-/// look-up a key, where two sorted lists would take turns that no processor
-/// foresees.
-pub(crate) struct Lookup {
-    slots: [Key; SLOTS],
-    /// Keys whose slot another took.
-    others: Vec<Key>,
-}
-
-/// Slots of a look-up: few enough to stay at hand, many for one record's keys.
-const SLOTS: usize = 512;
-
-impl Lookup {
-    pub(crate) fn new() -> Self {
-        Self { slots: [Key(0); SLOTS], others: Vec::new() }
-    }
-
-    fn slot(key: Key) -> usize {
-        (key.0 >> WEIGHT_BITS) as usize % SLOTS
-    }
-
-    /// Lays out these keys.
-    pub(crate) fn put(&mut self, keys: &[Key]) {
-        for &key in keys {
-            let slot = &mut self.slots[Self::slot(key)];
-            if slot.0 == 0 { *slot = key } else { self.others.push(key) }
-        }
-    }
-
-    /// Takes them away again.
-    pub(crate) fn clear(&mut self, keys: &[Key]) {
-        for &key in keys {
-            self.slots[Self::slot(key)] = Key(0);
-        }
-        self.others.clear();
-    }
-
-    /// As [`Keys::shared`], with the record whose keys are laid out.
-    pub(crate) fn shared(&self, keys: &[Key]) -> u16 {
-        let found = |key: &Key| if self.slots[Self::slot(*key)] == *key { key.weight() } else { 0 };
-        let mut sum: u32 = keys.iter().map(found).sum();
-        if !self.others.is_empty() {
-            sum += keys.iter().filter(|key| self.others.contains(key)).map(|key| key.weight()).sum::<u32>();
-        }
-        sum.min(u32::from(u16::MAX)) as u16
-    }
-}
-
 fn weight(kind: usize, odds: f64) -> u8 {
     (odds.max(1.0).log2() * f64::from(SHARES[kind])).round().clamp(1.0, 255.0) as u8
 }
@@ -346,26 +323,5 @@ mod tests {
         keys.weigh(&weights);
         assert!(keys.shared(0, 1) > keys.shared(0, 2));
         assert_eq!(keys.shared(0, 5), keys.shared(6, 7));
-    }
-
-    #[test]
-    fn a_look_up_finds_what_two_sorted_lists_share() {
-        let record = |from: u64| -> Vec<Key> {
-            let mut keys: Vec<Key> =
-                (from..from + 60).map(|key| Key::new(Kind::Word, super::super::hash::mix(key))).collect();
-            keys.sort_unstable();
-            keys
-        };
-        let records = [record(0), record(40), record(100)];
-        let mut keys = Keys { keys: records.concat(), starts: vec![0, 60, 120, 180] };
-        keys.weigh(&KeyWeights { light: vec![5; KINDS], heavy: Vec::new() });
-        let mut lookup = Lookup::new();
-        for one in 0..3 {
-            lookup.put(keys.of(one));
-            for other in 0..3 {
-                assert_eq!(lookup.shared(keys.of(other)), keys.shared(one, other), "{one} {other}");
-            }
-            lookup.clear(keys.of(one));
-        }
     }
 }

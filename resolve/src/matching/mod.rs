@@ -40,6 +40,7 @@ mod normalise;
 mod open;
 mod people;
 mod role;
+mod shared;
 mod signature;
 mod splink;
 mod table;

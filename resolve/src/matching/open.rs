@@ -1,6 +1,6 @@
 //! Open keys, and who shares one with whom.
 
-use super::block::{RULES, entries};
+use super::block::{RULES, Rule, entries};
 use super::keys::Keys;
 use super::threads::map_parts;
 use std::hint::black_box;
@@ -21,16 +21,26 @@ pub(crate) struct Open {
 impl Open {
     /// Finds the keys that at least two and at most `most` records carry.
     pub(crate) fn new(keys: &Keys, most: usize, threads: usize) -> Self {
+        Self::of_entries(keys.rows(), most, threads, |rule| entries(keys, rule))
+    }
+
+    /// As [`Open::new`], of the sorted entries that each rule makes.
+    pub(crate) fn of_entries(
+        rows: usize,
+        most: usize,
+        threads: usize,
+        entries: impl Fn(Rule) -> Vec<u64> + Sync,
+    ) -> Self {
         let mut members: Vec<u32> = Vec::new();
         for rules in RULES.chunks(threads.max(1)) {
             let open = map_parts(threads, rules, |rules| {
-                rules.iter().flat_map(|rule| grouped(&entries(keys, *rule), most)).collect::<Vec<_>>()
+                rules.iter().flat_map(|rule| grouped(&entries(*rule), most)).collect::<Vec<_>>()
             });
             for open in &open {
                 members.extend_from_slice(open);
             }
         }
-        let mut starts = vec![0u32; keys.rows() + 1];
+        let mut starts = vec![0u32; rows + 1];
         for member in &members {
             starts[(member & !LAST) as usize] += 1;
         }
