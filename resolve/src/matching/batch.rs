@@ -92,8 +92,11 @@ pub fn run(mut table: Table, options: &Options) -> Result<Outcome> {
     let cleared = generic::clear(&mut prepared, &limits);
     let generic_values = prepared.iter().map(|field| field.name.clone()).zip(cleared).collect();
     let frozen = freeze(&mut prepared, &limits, options.model.as_ref());
-    let run = Run { fields: Fields::new(prepared, table.records), options };
-    let (model, pairs) = run.score(frozen)?;
+    let mut fields = Fields::new(prepared, table.records);
+    let keys = Keys::new(&fields);
+    fields.forget_columns(|role| role != Role::UserId);
+    let run = Run { fields, options };
+    let (model, pairs) = run.score(frozen, keys)?;
     let (clusters, probabilities) = run.cluster(&model, &pairs);
     Ok(Outcome::new(&order, found, generic_values, model, &clusters, &probabilities, &pairs))
 }
@@ -140,8 +143,7 @@ fn freeze(prepared: &mut [Field], limits: &[Limits], model: Option<&Model>) -> V
 
 impl Run<'_> {
     /// Finds candidates, trains if need be, scores every candidate.
-    fn score(&self, frozen: Vec<FieldModel>) -> Result<(Model, Vec<Scored>)> {
-        let mut keys = Keys::new(&self.fields);
+    fn score(&self, frozen: Vec<FieldModel>, mut keys: Keys) -> Result<(Model, Vec<Scored>)> {
         let weights = self.options.model.as_ref().map_or_else(|| keys.weights(), |model| model.keys.clone());
         keys.weigh(&weights);
         let candidates = block::candidates(keys, &self.fields.records, self.options.threads);

@@ -6,7 +6,7 @@
 use super::bounds::Bounds;
 use super::hash;
 use super::keys::{Key, Keys, Kind};
-use super::open::Open;
+use super::open::{Met, Open};
 use super::shared::{Lookup, Shared};
 use super::threads::{joined, map_parts};
 
@@ -88,9 +88,10 @@ pub(crate) fn candidates(mut keys: Keys, records: &[u64], threads: usize) -> Vec
     let rows: Vec<u32> = (0..records.len() as u32).collect();
     let found = map_parts(threads, &rows, |rows| {
         let mut ranking = Ranking::new(&shared, records);
-        let (mut partners, mut pairs) = (Vec::new(), Vec::with_capacity(rows.len() * PARTNERS));
+        let (mut met, mut partners) = (Met::none(records.len()), Vec::new());
+        let mut pairs = Vec::with_capacity(rows.len() * PARTNERS);
         for &row in rows {
-            open.partners(row, &mut partners);
+            open.gather(row, &mut met, &mut partners);
             ranking.keep_best(row, &mut partners);
             pairs.extend(partners.iter().map(|&partner| (row.min(partner), row.max(partner))));
         }

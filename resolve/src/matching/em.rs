@@ -48,28 +48,72 @@ struct Counts {
     levels: Vec<Vec<Vec<f64>>>,
 }
 
+/// Probabilities, or counts, of all classes side by side at each level of each
+/// bundle, so that what one pattern needs is read together.
+struct Beside {
+    classes: usize,
+    /// Where each bundle starts.
+    starts: Vec<usize>,
+    cells: Vec<f64>,
+}
+
+impl Beside {
+    fn of(probabilities: &[Vec<Vec<f64>>]) -> Self {
+        let bundles = probabilities.first().map_or(0, Vec::len);
+        let (mut starts, mut cells) = (Vec::with_capacity(bundles), Vec::new());
+        for bundle in 0..bundles {
+            starts.push(cells.len());
+            let levels = 0..probabilities[0][bundle].len();
+            cells.extend(levels.flat_map(|level| probabilities.iter().map(move |class| class[bundle][level])));
+        }
+        Self { classes: probabilities.len(), starts, cells }
+    }
+
+    fn zeros(&self) -> Self {
+        Self { starts: self.starts.clone(), cells: vec![0.0; self.cells.len()], ..*self }
+    }
+
+    /// The cells of one level of a bundle.
+    fn at(&self, bundle: usize, level: usize) -> std::ops::Range<usize> {
+        let start = self.starts[bundle] + level * self.classes;
+        start..start + self.classes
+    }
+
+    /// By class, bundle and level.
+    fn by_class(&self) -> Vec<Vec<Vec<f64>>> {
+        let ends = self.starts.iter().skip(1).copied().chain([self.cells.len()]);
+        let bundles: Vec<&[f64]> = self.starts.iter().zip(ends).map(|(&start, end)| &self.cells[start..end]).collect();
+        let of_class = |class: usize| {
+            let levels = |cells: &&[f64]| cells.iter().skip(class).step_by(self.classes).copied().collect();
+            bundles.iter().map(levels).collect()
+        };
+        (0..self.classes).map(of_class).collect()
+    }
+}
+
 fn expect(sample: &Sample, mixture: &Mixture) -> (Counts, f64) {
-    let zero = |levels: &Vec<Vec<f64>>| levels.iter().map(|level| vec![0.0; level.len()]).collect();
-    let mut counts =
-        Counts { classes: vec![0.0; mixture.shares.len()], levels: mixture.probabilities.iter().map(zero).collect() };
+    let beside = Beside::of(&mixture.probabilities);
+    let (mut counted, mut classes) = (beside.zeros(), vec![0.0; mixture.shares.len()]);
     let mut likelihood = 0.0;
     let mut masses = vec![0.0; mixture.shares.len()];
     for (levels, pairs) in &sample.patterns {
-        for (class, mass) in masses.iter_mut().enumerate() {
-            let factors = mixture.probabilities[class].iter().zip(levels).map(|(bundle, &level)| bundle[level]);
-            *mass = factors.fold(mixture.shares[class], |mass, factor| mass * factor);
+        masses.copy_from_slice(&mixture.shares);
+        for (bundle, &level) in levels.iter().enumerate() {
+            let factors = &beside.cells[beside.at(bundle, level)];
+            masses.iter_mut().zip(factors).for_each(|(mass, factor)| *mass *= factor);
         }
         let total = masses.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         likelihood += pairs * total.ln();
-        for (class, mass) in masses.iter().enumerate() {
-            let expected = pairs * mass / total;
-            counts.classes[class] += expected;
-            for (bundle, &level) in levels.iter().enumerate() {
-                counts.levels[class][bundle][level] += expected;
-            }
+        for mass in &mut masses {
+            *mass = pairs * *mass / total;
+        }
+        classes.iter_mut().zip(&masses).for_each(|(count, expected)| *count += expected);
+        for (bundle, &level) in levels.iter().enumerate() {
+            let counts = &mut counted.cells[beside.at(bundle, level)];
+            counts.iter_mut().zip(&masses).for_each(|(count, expected)| *count += expected);
         }
     }
-    (counts, likelihood)
+    (Counts { classes, levels: counted.by_class() }, likelihood)
 }
 
 fn maximise(counts: &Counts, prior: &Mixture) -> Mixture {

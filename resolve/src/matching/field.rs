@@ -8,6 +8,7 @@ use super::normalise::{self, DayOrder};
 use super::role::{Ignored, Recognised, Role};
 use super::signature::Signature;
 use super::table::{Column, MISSING};
+use super::texts::Texts;
 use std::hint::black_box;
 
 /// Fields a pattern has room for.
@@ -169,7 +170,7 @@ pub(crate) fn prepare_as(
     let mut columns: Vec<Option<Column>> = columns.into_iter().map(Some).collect();
     let field = |(field, place): (&FieldModel, Option<usize>)| {
         let column = place.and_then(|index| columns[index].take());
-        let absent = || Column { name: field.name.clone(), values: Vec::new(), codes: vec![MISSING; rows] };
+        let absent = || Column { name: field.name.clone(), values: Texts::default(), codes: vec![MISSING; rows] };
         let read = Field::read(column.unwrap_or_else(absent), field.role, field.day_order).measured_by(field.measure);
         Field { space: text(129, &field.name), ..read }
     };
@@ -217,14 +218,15 @@ impl Field {
     /// Reads a column; how it writes dates shows in it unless that is known.
     fn read(column: Column, role: Role, day_order: Option<DayOrder>) -> Self {
         let seen = || match role {
-            Role::BirthDate => normalise::day_order(column.values.iter().map(String::as_str)),
+            Role::BirthDate => normalise::day_order(column.values.iter()),
             _ => DayOrder::default(),
         };
         let mut field = Self::new(column.name, role, day_order.unwrap_or_else(seen));
         let mut codes_of: FastMap<u64, u32> = FastMap::default();
+        codes_of.reserve(column.values.len());
         let mut values = Vec::new();
         let mut renumbered = Vec::with_capacity(column.values.len());
-        for text in &column.values {
+        for text in column.values.iter() {
             normal_values(role, text, field.day_order, |normal| {
                 let next = field.values.len() as u32;
                 let code = *codes_of.entry(super::hash::text(4, &normal)).or_insert(next);
@@ -353,6 +355,11 @@ impl Fields {
             (fields[given].measure, fields[family].measure) == (Measure::Given, Measure::Family)
         });
         Self { all: fields, records, codes, signatures, swappable }
+    }
+
+    /// Lets go of the codes of whole columns of these roles; those of records stay.
+    pub(crate) fn forget_columns(&mut self, of: impl Fn(Role) -> bool) {
+        self.all.iter_mut().filter(|field| of(field.role)).for_each(|field| field.codes = Vec::new());
     }
 
     fn row(&self, row: u32) -> (&[u32], &[Signature]) {

@@ -82,6 +82,27 @@ impl Key {
     }
 }
 
+/// The keys of each of a field's values.
+struct ValueKeys {
+    keys: Vec<Key>,
+    starts: Vec<u32>,
+}
+
+impl ValueKeys {
+    fn of(field: &Field) -> Self {
+        let mut of_values = Self { keys: Vec::with_capacity(field.values.len()), starts: vec![0] };
+        for code in 0..field.values.len() {
+            value_keys(field, code, &mut of_values.keys);
+            of_values.starts.push(of_values.keys.len() as u32);
+        }
+        of_values
+    }
+
+    fn of_value(&self, code: usize) -> &[Key] {
+        &self.keys[self.starts[code] as usize..self.starts[code + 1] as usize]
+    }
+}
+
 /// What keys weigh, in eighths of a bit; frozen in a model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct KeyWeights {
@@ -102,18 +123,15 @@ impl Keys {
     /// Makes the keys of all records, not weighed yet.
     pub(crate) fn new(fields: &Fields) -> Self {
         let rows = fields.records.len();
-        let by_value: Vec<Vec<Vec<Key>>> = fields
-            .all
-            .iter()
-            .map(|field| (0..field.values.len()).map(|code| value_keys(field, code)).collect())
-            .collect();
+        let by_value: Vec<ValueKeys> = fields.all.iter().map(ValueKeys::of).collect();
         let mut keys = Self { keys: Vec::with_capacity(rows * 12), starts: Vec::with_capacity(rows + 1) };
         let mut of_row = Vec::new();
         keys.starts.push(0);
         for row in 0..rows {
             for (field, by_value) in fields.all.iter().zip(&by_value) {
-                let values = field.values_of(&field.codes[row]);
-                of_row.extend(values.iter().flat_map(|&code| &by_value[code as usize]));
+                for &code in field.values_of(&field.codes[row]) {
+                    of_row.extend_from_slice(by_value.of_value(code as usize));
+                }
             }
             of_row.sort_unstable();
             of_row.dedup();
@@ -228,10 +246,13 @@ impl Weigher {
 
     /// The keys of one record, sorted, given its codes in each field.
     pub(crate) fn keys(&self, fields: &[Field], codes: &[u32]) -> Vec<Key> {
-        let of_cell = |(field, code): (&Field, &u32)| {
-            field.values_of(code).iter().flat_map(|&code| value_keys(field, code as usize)).collect::<Vec<_>>()
-        };
-        let mut keys: Vec<Key> = fields.iter().zip(codes).flat_map(of_cell).map(|key| self.weighed(key)).collect();
+        let mut keys = Vec::new();
+        for (field, code) in fields.iter().zip(codes) {
+            field.values_of(code).iter().for_each(|&code| value_keys(field, code as usize, &mut keys));
+        }
+        for key in &mut keys {
+            *key = self.weighed(*key);
+        }
         keys.sort_unstable();
         keys.dedup();
         keys
@@ -242,44 +263,44 @@ fn weight(kind: usize, odds: f64) -> u8 {
     (odds.max(1.0).log2() * f64::from(SHARES[kind])).round().clamp(1.0, 255.0) as u8
 }
 
-/// The keys of one distinct value.
-fn value_keys(field: &Field, code: usize) -> Vec<Key> {
+/// Adds the keys of one distinct value.
+fn value_keys(field: &Field, code: usize, keys: &mut Vec<Key>) {
     let value = field.values[code].folded();
     let one = |kind: Kind, value: &str| Key::new(kind, text(16 + kind as u64, value));
     match field.role {
-        Role::GivenName => name_keys(value, true, false),
-        Role::FamilyName => name_keys(value, false, true),
-        Role::FullName => name_keys(value, true, true),
+        Role::GivenName => name_keys(value, true, false, keys),
+        Role::FamilyName => name_keys(value, false, true, keys),
+        Role::FullName => name_keys(value, true, true, keys),
         Role::BirthDate => {
-            vec![one(Kind::Date, value), one(Kind::Year, &value[..4]), one(Kind::MonthDay, &value[4..])]
+            keys.extend([one(Kind::Date, value), one(Kind::Year, &value[..4]), one(Kind::MonthDay, &value[4..])]);
         }
-        Role::Email => vec![one(Kind::Email, value), one(Kind::Local, value.split('@').next().unwrap_or(value))],
-        Role::Phone => vec![one(Kind::Phone, value)],
-        Role::Street => vec![one(Kind::Street, &value.replace(' ', ""))],
-        Role::Postcode => vec![one(Kind::Postcode, value), one(Kind::Outward, normalise::outward(value))],
-        Role::City => vec![one(Kind::City, value)],
-        Role::Region => Vec::new(),
+        Role::Email => {
+            keys.extend([one(Kind::Email, value), one(Kind::Local, value.split('@').next().unwrap_or(value))]);
+        }
+        Role::Phone => keys.push(one(Kind::Phone, value)),
+        Role::Street => keys.push(one(Kind::Street, &value.replace(' ', ""))),
+        Role::Postcode => keys.extend([one(Kind::Postcode, value), one(Kind::Outward, normalise::outward(value))]),
+        Role::City => keys.push(one(Kind::City, value)),
+        Role::Region => {}
         Role::NationalId | Role::UserId | Role::Device | Role::SourceId => {
-            vec![Key::new(Kind::Id, text(64 + field.role_space(), value))]
+            keys.push(Key::new(Kind::Id, text(64 + field.role_space(), value)));
         }
-        _ => vec![Key::new(Kind::Word, text(128, value) ^ field.space)],
+        _ => keys.push(Key::new(Kind::Word, text(128, value) ^ field.space)),
     }
 }
 
-fn name_keys(name: &str, given: bool, family: bool) -> Vec<Key> {
-    let words: Vec<&str> = name.split(' ').filter(|word| !word.is_empty()).collect();
+fn name_keys(name: &str, given: bool, family: bool, keys: &mut Vec<Key>) {
+    let words = || name.split(' ').filter(|word| !word.is_empty());
     let key = |kind: Kind, word: &str| Key::new(kind, text(16 + kind as u64, word));
-    let head = |word: &str| word.chars().take(3).collect::<String>();
-    let mut keys: Vec<Key> =
-        words.iter().filter(|word| word.chars().count() > 1).take(5).map(|word| key(Kind::Token, word)).collect();
-    if let Some(first) = words.first().filter(|_| given) {
-        keys.push(key(Kind::GivenPrefix, &head(first)));
+    let head = |word: &str| word.char_indices().nth(3).map_or(word.len(), |(end, _)| end);
+    keys.extend(words().filter(|word| word.chars().nth(1).is_some()).take(5).map(|word| key(Kind::Token, word)));
+    if let Some(first) = words().next().filter(|_| given) {
+        keys.push(key(Kind::GivenPrefix, &first[..head(first)]));
         keys.extend(nickname::canonical(first).map(|hash| Key::new(Kind::Canon, hash)));
     }
-    if let Some(last) = words.last().filter(|_| family) {
-        keys.push(key(Kind::FamilyPrefix, &head(last)));
+    if let Some(last) = words().next_back().filter(|_| family) {
+        keys.push(key(Kind::FamilyPrefix, &last[..head(last)]));
     }
-    keys
 }
 
 impl Field {

@@ -44,6 +44,7 @@ mod shared;
 mod signature;
 mod splink;
 mod table;
+mod texts;
 mod threads;
 mod train;
 
@@ -60,3 +61,4 @@ pub use model::{Class, FieldModel, MODEL_VERSION, Model, Score};
 pub use role::{Ignored, Recognised, Role, recognise};
 pub use splink::SplinkSettings;
 pub use table::{Column, ColumnBuilder, MISSING, Table};
+pub use texts::Texts;

@@ -65,21 +65,61 @@ impl Open {
     /// Puts into `partners` the rows that share an open key with `row`, sorted.
     pub(crate) fn partners(&self, row: u32, partners: &mut Vec<u32>) {
         partners.clear();
+        self.each_member(row, |member| partners.push(member));
+        partners.sort_unstable();
+        partners.dedup();
+        partners.retain(|&partner| partner != row);
+    }
+
+    /// As [`Open::partners`], in no order.
+    pub(crate) fn gather(&self, row: u32, met: &mut Met, partners: &mut Vec<u32>) {
+        partners.clear();
+        met.meet(row);
+        self.each_member(row, |member| {
+            if met.meet(member) {
+                partners.push(member);
+            }
+        });
+        met.forget(partners);
+        met.forget(&[row]);
+    }
+
+    fn each_member(&self, row: u32, mut give: impl FnMut(u32)) {
         let places = &self.places[self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize];
         // Loads that do not wait for each other, before those that are used.
         black_box(places.iter().fold(0, |sum, &place| sum ^ self.members[place as usize]));
         for &place in places {
             for member in &self.members[place as usize..] {
-                if member & !LAST != row {
-                    partners.push(member & !LAST);
-                }
+                give(member & !LAST);
                 if member & LAST != 0 {
                     break;
                 }
             }
         }
-        partners.sort_unstable();
-        partners.dedup();
+    }
+}
+
+/// Rows met so far, one bit each.
+pub(crate) struct Met(Vec<u64>);
+
+impl Met {
+    /// Of this many rows, none met.
+    pub(crate) fn none(rows: usize) -> Self {
+        Self(vec![0; rows.div_ceil(64)])
+    }
+
+    /// Whether a row is met for the first time.
+    fn meet(&mut self, row: u32) -> bool {
+        let (word, bit) = (&mut self.0[row as usize / 64], 1 << (row % 64));
+        let is_first = *word & bit == 0;
+        *word |= bit;
+        is_first
+    }
+
+    fn forget(&mut self, rows: &[u32]) {
+        for &row in rows {
+            self.0[row as usize / 64] = 0;
+        }
     }
 }
 

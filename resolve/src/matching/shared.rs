@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 /// Numbers in a line.
 const LINE: usize = 16;
-/// Marks the last place of a line: the rest is in `more`, at this place.
+/// Marks the last place of a line: the rest is in `more`, from this place.
 const MORE: u32 = 1 << 31;
 
 /// As much as is read from memory at once; 0 is no number.
@@ -20,8 +20,8 @@ struct Line([u32; LINE]);
 #[derive(Debug)]
 pub(crate) struct Shared {
     lines: Vec<Line>,
-    /// Numbers for which a line has no place.
-    more: Vec<Vec<u32>>,
+    /// Numbers for which lines have no place, those of a row after how many they are.
+    more: Vec<u32>,
     /// What each number weighs.
     weights: Vec<u8>,
 }
@@ -53,25 +53,35 @@ impl Shared {
         let line = &mut self.lines[row].0;
         if place < LINE {
             line[place] = number;
-        } else if place == LINE {
-            let last = std::mem::replace(&mut line[LINE - 1], MORE | self.more.len() as u32);
-            self.more.push(vec![last, number]);
-        } else if let Some(more) = self.more.last_mut() {
-            more.push(number);
+            return;
         }
+        if place == LINE {
+            let last = std::mem::replace(&mut line[LINE - 1], MORE | self.more.len() as u32);
+            self.more.extend([1, last]);
+        }
+        let count = (line[LINE - 1] & !MORE) as usize;
+        self.more[count] += 1;
+        self.more.push(number);
     }
 
     /// A row's numbers: those of its line, zeros among them, and the others.
     fn numbers(&self, row: u32) -> (&[u32; LINE], &[u32]) {
         let line = &self.lines[row as usize].0;
         let last = line[LINE - 1];
-        (line, if last & MORE == 0 { &[] } else { &self.more[(last & !MORE) as usize] })
+        if last & MORE == 0 {
+            return (line, &[]);
+        }
+        let count = (last & !MORE) as usize;
+        (line, &self.more[count + 1..count + 1 + self.more[count] as usize])
     }
 
-    /// Reads the lines of many rows: loads that do not wait for each other, so
-    /// that later ones find all at hand.
+    /// Reads the lines of many rows, then what they have no place for: loads
+    /// that do not wait for each other, so that later ones find all at hand.
     fn fetch(&self, rows: &[u32]) {
-        black_box(rows.iter().fold(0, |sum, &row| sum ^ self.lines[row as usize].0[0]));
+        let last = |row: &u32| self.lines[*row as usize].0[LINE - 1];
+        black_box(rows.iter().fold(0, |sum, row| sum ^ last(row)));
+        let beyond = rows.iter().map(last).filter(|last| last & MORE != 0);
+        black_box(beyond.fold(0, |sum, last| sum ^ self.more[(last & !MORE) as usize]));
     }
 }
 
@@ -224,7 +234,7 @@ mod tests {
     fn numbers_weigh_what_the_keys_weigh_that_two_records_share() {
         let keys = keys();
         let shared = Shared::of(&mut keys.clone(), |_, _| false);
-        assert!(shared.more.len() > 10);
+        assert!(shared.more.len() > 100);
         let mut lookup = Lookup::new(&shared);
         let (partners, mut weights): (Vec<u32>, _) = ((0..120).collect(), Vec::new());
         for row in 0..120 {

@@ -1,6 +1,7 @@
 //! What a run reads: columns of text, dictionary encoded.
 
-use super::hash::{FastMap, text};
+use super::hash::text;
+use super::texts::{Places, Texts};
 use super::{Error, Result};
 
 /// The code of a cell without a value.
@@ -15,7 +16,7 @@ pub struct Column {
     /// Its name as the file has it.
     pub name: String,
     /// The distinct texts.
-    pub values: Vec<String>,
+    pub values: Texts,
     /// A row's place in `values`, or [`MISSING`].
     pub codes: Vec<u32>,
 }
@@ -33,38 +34,57 @@ pub struct Table {
 #[derive(Debug, Default)]
 pub struct ColumnBuilder {
     column: Column,
-    codes: FastMap<u64, u32>,
+    places: Places,
+    /// Cells not coded yet, one after another, with their ends and hashes.
+    cells: String,
+    waiting: Vec<(usize, u64)>,
 }
+
+/// Cells that are coded together, so that what is known of all is read at once.
+const CODED: usize = 32;
 
 impl ColumnBuilder {
     /// Starts an empty column.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { column: Column { name: name.into(), ..Column::default() }, codes: FastMap::default() }
+        Self { column: Column { name: name.into(), ..Column::default() }, ..Self::default() }
     }
 
-    /// Adds the next row's text; blank is missing. Texts are told apart by a
-    /// 64-bit hash; should two collide, the later keeps an entry of its own.
+    /// Adds the next row's text; blank is missing.
     pub fn push(&mut self, cell: &str) {
         let cell = cell.trim();
-        if cell.is_empty() {
-            return self.column.codes.push(MISSING);
+        self.cells.push_str(cell);
+        self.waiting.push((self.cells.len(), if cell.is_empty() { 0 } else { text(1, cell) }));
+        if self.waiting.len() == CODED {
+            self.code();
         }
-        let next = u32::try_from(self.column.values.len()).unwrap_or(MISSING);
-        let code = *self.codes.entry(text(1, cell)).or_insert(next);
-        if code == next {
-            self.column.values.push(cell.to_owned());
+    }
+
+    fn code(&mut self) {
+        self.places.fetch(self.waiting.iter().map(|&(_, hash)| hash));
+        let mut start = 0;
+        for (end, hash) in self.waiting.drain(..) {
+            let cell = &self.cells[start..end];
+            start = end;
+            if cell.is_empty() {
+                self.column.codes.push(MISSING);
+                continue;
+            }
+            let values = &mut self.column.values;
+            let next = u32::try_from(values.len()).unwrap_or(MISSING);
+            let code = self.places.find_or_put(hash, next, |code| values.get(code as usize) == Some(cell));
+            if code == next {
+                values.push(cell);
+            }
+            self.column.codes.push(code);
         }
-        let same = self.column.values.get(code as usize).is_some_and(|known| known == cell);
-        if !same {
-            self.column.values.push(cell.to_owned());
-        }
-        self.column.codes.push(if same { code } else { next });
+        self.cells.clear();
     }
 
     /// Returns the column.
     #[must_use]
-    pub fn finish(self) -> Column {
+    pub fn finish(mut self) -> Column {
+        self.code();
         self.column
     }
 }
@@ -81,7 +101,7 @@ impl Column {
     /// Returns a row's text.
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&str> {
-        self.codes.get(row).and_then(|&code| self.values.get(code as usize)).map(String::as_str)
+        self.codes.get(row).and_then(|&code| self.values.get(code as usize))
     }
 
     /// Share of rows with a value, in 0..=1.
@@ -94,7 +114,7 @@ impl Column {
     /// Takes the rows in `order` and numbers the texts by their first row.
     fn reorder(&mut self, order: &[u32]) {
         let mut renumbered = vec![MISSING; self.values.len()];
-        let mut values = Vec::with_capacity(self.values.len());
+        let mut values = Texts::as_large_as(&self.values);
         let mut codes = Vec::with_capacity(order.len());
         for &row in order {
             let code = self.codes[row as usize];
@@ -104,7 +124,7 @@ impl Column {
             };
             if *new == MISSING {
                 *new = u32::try_from(values.len()).unwrap_or(MISSING);
-                values.push(std::mem::take(&mut self.values[code as usize]));
+                values.push(self.values.get(code as usize).unwrap_or_default());
             }
             codes.push(*new);
         }

@@ -158,24 +158,17 @@ pub(crate) fn append(column: &mut Column, other: Column) {
         column.codes.extend(other.codes);
         return;
     }
-    let mut known: HashMap<&str, u32> =
-        column.values.iter().zip(0u32..).map(|(text, code)| (text.as_str(), code)).collect();
+    let mut known: HashMap<&str, u32> = column.values.iter().zip(0u32..).collect();
     let mut next = u32::try_from(known.len()).unwrap_or(MISSING);
     let mut renumbered = Vec::with_capacity(other.values.len());
-    for text in &other.values {
+    for text in other.values.iter() {
         let code = *known.entry(text).or_insert(next);
         next += u32::from(code == next);
         renumbered.push(code);
     }
     let first_new = u32::try_from(column.values.len()).unwrap_or(MISSING);
-    let new: Vec<String> = other
-        .values
-        .iter()
-        .zip(&renumbered)
-        .filter(|(_, code)| **code >= first_new)
-        .map(|(text, _)| text.clone())
-        .collect();
-    column.values.extend(new);
+    let is_new = |(text, &code): (_, &u32)| (code >= first_new).then_some(text);
+    column.values.extend(other.values.iter().zip(&renumbered).filter_map(is_new));
     let code = |code: &u32| renumbered.get(*code as usize).copied().unwrap_or(MISSING);
     column.codes.extend(other.codes.iter().map(code));
 }

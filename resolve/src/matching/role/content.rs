@@ -9,7 +9,7 @@ const SAMPLE: usize = 2000;
 /// Share of the first distinct texts that pass a test.
 fn share(column: &Column, test: impl Fn(&str) -> bool) -> f64 {
     let seen = column.values.len().min(SAMPLE);
-    column.values[..seen].iter().filter(|text| test(text)).count() as f64 / seen.max(1) as f64
+    column.values.iter().take(seen).filter(|text| test(text)).count() as f64 / seen.max(1) as f64
 }
 
 fn is_date(text: &str) -> bool {
@@ -94,9 +94,10 @@ fn is_american_zips(column: &Column) -> bool {
 }
 
 fn spans_generations(column: &Column) -> bool {
-    let seen = column.values.len().min(SAMPLE);
-    let mut years: Vec<u32> = column.values[..seen]
+    let mut years: Vec<u32> = column
+        .values
         .iter()
+        .take(SAMPLE)
         .filter_map(|text| normalise::date(text, normalise::DayOrder::DayFirst)?[..4].parse().ok())
         .collect();
     years.sort_unstable();
