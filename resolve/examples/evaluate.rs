@@ -107,7 +107,7 @@ fn report_labelled(arguments: &Arguments, table: &Table, truths: &[String]) -> R
         let is_match = learned_truths[one] == learned_truths[other];
         Label { one: learned.records[one], other: learned.records[other], is_match }
     };
-    let labels: Vec<Label> = choose(&unlabelled, arguments.labels, arguments.seed).iter().map(answer).collect();
+    let labels: Vec<Label> = choose(&unlabelled, &[], arguments.labels, arguments.seed).iter().map(answer).collect();
     let refined = run(learned.clone(), &Options { model: unlabelled.model.clone(), labels, ..options.clone() })?;
     for (name, model) in [("without labels", unlabelled.model), ("with labels", refined.model)] {
         if let Some(refinement) = model.as_ref().and_then(|model| model.refinement.as_ref()) {

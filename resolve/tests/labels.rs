@@ -26,7 +26,7 @@ fn labelled(count: usize) -> (Table, Model, Vec<Label>) {
         let (one, other) = (pair.one as usize, pair.other as usize);
         Label { one: table.records[one], other: table.records[other], is_match: people[one] == people[other] }
     };
-    let labels = choose(&outcome, count, 3).iter().map(answer).collect();
+    let labels = choose(&outcome, &[], count, 3).iter().map(answer).collect();
     (table, outcome.model.unwrap(), labels)
 }
 

@@ -6,7 +6,8 @@ use crate::settings;
 use clap::Subcommand;
 use std::io::IsTerminal as _;
 use tributary_identity_files::{
-    EvaluateArgs, ExplainArgs, HowArgs, RunArgs, SearchArgs, TrainArgs, evaluate, explain, how, run, search, train,
+    EvaluateArgs, ExplainArgs, HowArgs, LabelArgs, RunArgs, SearchArgs, TrainArgs, evaluate, explain, how, label, run,
+    search, train,
 };
 
 /// Commands of `tributary identity`.
@@ -21,6 +22,12 @@ pub enum IdentityCommand {
     /// Train a model on files, without labels
     #[command(after_help = "Example: tributary identity train customers.csv --key id --out model.json")]
     Train(TrainArgs),
+    /// Ask which pairs of records are one person, the most useful first; answers refine a model
+    #[command(after_help = "Example: tributary identity label customers.csv --key id --out labels.csv\n\n\
+        Answers are y(es), n(o), u(nsure), b(ack) and q(uit), one a line. Each stands in the file before the next\n\
+        pair is shown; the same command goes on where it was left. A hundred answers help, a thousand do more:\n  \
+        tributary identity train customers.csv --key id --labels labels.csv")]
+    Label(LabelArgs),
     /// Judge clusters and scored pairs by the right answers
     #[command(after_help = "Example: tributary identity evaluate --truth people.csv --key id --truth-column person \
         --clusters clusters.parquet --pairs pairs.parquet")]
@@ -56,6 +63,9 @@ impl IdentityCommand {
         match self {
             Self::Run(args) => drop(run(&args, settings::threads()?, &mut out)?),
             Self::Train(args) => train(&args, settings::threads()?, &mut out)?,
+            Self::Label(args) => {
+                label(&args, settings::threads()?, colour(), &mut std::io::stdin().lock(), &mut out).map(drop)?;
+            }
             Self::Evaluate(args) => drop(evaluate(&args, &mut out)?),
             Self::Explain(args) => explain(&args, settings::threads()?, colour(), &mut out)?,
             Self::How(args) => how(&args, settings::threads()?, colour(), &mut out)?,

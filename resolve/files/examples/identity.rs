@@ -5,8 +5,8 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use tributary_identity_files::{
-    EvaluateArgs, ExplainArgs, HowArgs, Result, RunArgs, SearchArgs, TrainArgs, evaluate, explain, how, run, search,
-    train,
+    EvaluateArgs, ExplainArgs, HowArgs, LabelArgs, Result, RunArgs, SearchArgs, TrainArgs, evaluate, explain, how,
+    label, run, search, train,
 };
 
 #[derive(Parser)]
@@ -22,6 +22,7 @@ struct Cli {
 enum Command {
     Run(RunArgs),
     Train(TrainArgs),
+    Label(LabelArgs),
     Evaluate(EvaluateArgs),
     Explain(ExplainArgs),
     How(HowArgs),
@@ -33,6 +34,7 @@ fn carry_out(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Run(args) => run(&args, cli.threads, &mut out).map(drop),
         Command::Train(args) => train(&args, cli.threads, &mut out),
+        Command::Label(args) => label(&args, cli.threads, false, &mut std::io::stdin().lock(), &mut out).map(drop),
         Command::Evaluate(args) => evaluate(&args, &mut out).map(drop),
         Command::Explain(args) => explain(&args, cli.threads, false, &mut out),
         Command::How(args) => how(&args, cli.threads, false, &mut out),

@@ -67,6 +67,35 @@ pub struct TrainArgs {
     pub ignore: Vec<String>,
 }
 
+/// Flags of `tributary identity label`.
+#[derive(Args, Clone, Debug)]
+pub struct LabelArgs {
+    /// CSV or Parquet files of records; each row is one record
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Column that names each record; unique within a file, never compared
+    #[arg(long, value_name = "COLUMN")]
+    pub key: String,
+    /// Where answers are kept, CSV; one that is there is gone on with
+    #[arg(long, value_name = "FILE", default_value = "labels.csv")]
+    pub out: PathBuf,
+    /// Model to use as it is; without one it is trained on the files
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    /// What columns are, YAML; without it columns are recognised
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Column not to be looked at, such as the right answer; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    pub ignore: Vec<String>,
+    /// Most pairs to ask about this time
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    pub count: usize,
+    /// Another number asks about other pairs that are as useful
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+}
+
 /// Flags of `tributary identity evaluate`.
 #[derive(Args, Clone, Debug)]
 pub struct EvaluateArgs {

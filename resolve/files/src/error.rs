@@ -139,6 +139,9 @@ pub enum Error {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// Standard input cannot be read.
+    #[error("read the answers")]
+    Replies(#[source] std::io::Error),
     /// Standard output cannot be written.
     #[error("write the report")]
     Report(#[from] std::io::Error),

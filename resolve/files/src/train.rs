@@ -56,7 +56,7 @@ fn answered(input: &Input, outcome: &Outcome, count: usize) -> Vec<Label> {
         let [one, other] = [one, other].map(|row| input.record_hash(row as usize));
         Some(Label { one, other, is_match })
     };
-    choose(outcome, count, SEED).iter().filter_map(|pair| label(pair.one, pair.other)).collect()
+    choose(outcome, &[], count, SEED).iter().filter_map(|pair| label(pair.one, pair.other)).collect()
 }
 
 /// Runs again, with the labels, over the same table.

@@ -38,17 +38,29 @@ pub(super) fn percent(probability: f64) -> String {
 }
 
 /// Text without signs that steer a terminal.
-fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 
-/// Columns a text takes; wide letters take two.
+/// Letters of Eastern scripts, which take two columns each.
+const WIDE: [std::ops::RangeInclusive<char>; 5] = [
+    '\u{1100}'..='\u{115f}',
+    '\u{2e80}'..='\u{a4cf}',
+    '\u{ac00}'..='\u{d7a3}',
+    '\u{f900}'..='\u{faff}',
+    '\u{fe30}'..='\u{ff60}',
+];
+
+/// Columns a text takes.
 fn columns(text: &str) -> usize {
-    text.chars().map(|character| 1 + usize::from(('\u{1100}'..='\u{ffdc}').contains(&character))).sum()
+    text.chars().map(|character| 1 + usize::from(WIDE.iter().any(|wide| wide.contains(&character)))).sum()
 }
 
-/// Rows of cells with every column but the last padded.
-fn aligned(rows: &[Vec<String>], indent: usize) -> String {
+/// Rows of cells as lines that begin with `indent` spaces, every column but the
+/// last padded to the widest of its cells, 48 at most.
+#[must_use]
+pub fn aligned(rows: &[Vec<String>], indent: usize) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| columns(cell)).max();
     let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or_default().min(48)).collect();
