@@ -36,6 +36,9 @@ pub struct RunArgs {
     /// Column of the right answer: kept from matching, compared with afterwards
     #[arg(long, value_name = "COLUMN")]
     pub evaluate_against: Option<String>,
+    /// Count the pairs that each blocking rule proposes, and stop: nothing is scored or written
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Flags of `tributary identity train`.

@@ -22,6 +22,7 @@ mod label;
 mod labels;
 mod linking;
 mod output;
+mod plan;
 mod progress;
 mod quality;
 mod report;

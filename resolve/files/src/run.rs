@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::input::Input;
 use crate::labels::read_labels;
 use crate::linking::Linking;
+use crate::plan::dry_run;
 use crate::progress::Progress;
 use crate::quality::{Calibration, Quality};
 use crate::{Error, Result, output, report};
@@ -26,11 +27,15 @@ pub struct Summary {
     pub quality: Option<Quality>,
 }
 
-/// Carries out `tributary identity run` and reports on `out`.
+/// Carries out `tributary identity run` and reports on `out`. A dry run counts
+/// what would be looked at, and writes nothing.
 ///
 /// # Errors
 /// Every variant of [`Error`]; nothing is written unless everything could be read.
 pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summary> {
+    if args.dry_run {
+        return dry_run(args, threads, out);
+    }
     let begun = Instant::now();
     check_outputs(args)?;
     let config = Config::load(args.config.as_deref())?;
@@ -92,15 +97,20 @@ pub(crate) fn begin_report(out: &mut impl Write, input: &Input) -> Result<Vec<(S
 /// Matches the records; the table is used up.
 pub(crate) fn resolve(input: &mut Input, options: &Options, model: Option<&Path>) -> Result<Outcome> {
     let progress = Progress::begin("match", 0);
-    let outcome = matching::run(std::mem::take(&mut input.table), options).map_err(|error| match (error, model) {
+    let outcome = matched(matching::run(std::mem::take(&mut input.table), options), model)?;
+    progress.end();
+    Ok(outcome)
+}
+
+/// Names the model of whose file matching complains.
+pub(crate) fn matched<T>(result: matching::Result<T>, model: Option<&Path>) -> Result<T> {
+    result.map_err(|error| match (error, model) {
         (matching::Error::NothingToCompare { columns }, _) => Error::NothingToCompare { columns },
         (source @ (matching::Error::ModelVersion { .. } | matching::Error::ModelDamaged { .. }), Some(path)) => {
             Error::Model { path: path.to_owned(), source }
         }
         (other, _) => Error::Matching(other),
-    })?;
-    progress.end();
-    Ok(outcome)
+    })
 }
 
 fn summarise(input: &Input, outcome: &Outcome) -> Summary {

@@ -214,6 +214,27 @@ fn labels_refine_a_model_and_those_of_unknown_records_are_left_out() {
 }
 
 #[test]
+fn a_dry_run_counts_pairs_by_rule_and_writes_nothing() {
+    let folder = Folder::new();
+    folder.write("people.csv", csv(&people(300, 0.5, 29), &USUAL));
+    let mut args = folder.args(&["people.csv"]);
+    args.evaluate_against = Some("truth".into());
+    args.dry_run = true;
+    let (summary, printed) = ran(&args);
+    assert!(summary.records > 400 && summary.quality.is_none());
+    assert!(!folder.path("clusters.csv").exists() && !folder.path("pairs.csv").exists());
+    let pairs = |text: &str| text.lines().skip(1).count();
+    let row = printed.lines().find(|row| row.ends_with("  the email")).unwrap();
+    let shared: usize = row.split_whitespace().next().unwrap().parse().unwrap();
+    assert!((50..200).contains(&shared), "{row}");
+    let most: usize = printed.split("at most ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    args.dry_run = false;
+    ran(&args);
+    let scored = pairs(&folder.read("pairs.csv"));
+    assert!(scored <= most && most <= 4 * scored, "{scored} pairs were scored, {most} foretold: {printed}");
+}
+
+#[test]
 fn a_configuration_says_what_columns_are() {
     let folder = Folder::new();
     let mut columns = USUAL;

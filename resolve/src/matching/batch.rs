@@ -63,42 +63,72 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Every variant of [`Error`]; a table without rows is none.
-pub fn run(mut table: Table, options: &Options) -> Result<Outcome> {
-    let order = table.canonical()?;
-    let mut found = recognise(&table.columns);
-    for recognised in &mut found {
-        if let Some(known) = options.roles.iter().find(|known| known.column == recognised.column) {
-            recognised.role = known.role;
-        }
-    }
-    let columns = found.len();
+pub fn run(table: Table, options: &Options) -> Result<Outcome> {
+    let Ready { order, found, generic_values, mut fields, records, limits } = Ready::new(table, options)?;
     if order.len() < 2 {
         return Ok(Outcome::alone(found, order.len()));
     }
-    if let Some(model) = &options.model {
-        model.check()?;
-    }
-    let mut prepared = match &options.model {
-        Some(model) => prepare_as(&model.fields, table.columns, &mut found, order.len()),
-        None => compared_as(prepare(table.columns, &mut found), &options.comparisons),
-    };
-    if prepared.is_empty() || !tells_a_person(&prepared) {
-        return Err(Error::NothingToCompare { columns });
-    }
-    let limits: Vec<Limits> = match &options.model {
-        Some(model) => model.fields.iter().map(|field| field.generic).collect(),
-        None => prepared.iter().map(Limits::of).collect(),
-    };
-    let cleared = generic::clear(&mut prepared, &limits);
-    let generic_values = prepared.iter().map(|field| field.name.clone()).zip(cleared).collect();
-    let frozen = freeze(&mut prepared, &limits, options.model.as_ref());
-    let mut fields = Fields::new(prepared, table.records);
+    let frozen = freeze(&mut fields, &limits, options.model.as_ref());
+    let mut fields = Fields::new(fields, records);
     let keys = Keys::new(&fields);
     fields.forget_columns(|role| role != Role::UserId);
     let run = Run { fields, options };
     let (model, pairs) = run.score(frozen, keys)?;
     let (clusters, probabilities) = run.cluster(&model, &pairs);
     Ok(Outcome::new(&order, found, generic_values, model, &clusters, &probabilities, &pairs))
+}
+
+/// A table made ready to be matched, its rows in the order of their hashes.
+pub(crate) struct Ready {
+    /// The row each came from.
+    pub(crate) order: Vec<u32>,
+    pub(crate) found: Vec<Recognised>,
+    pub(crate) generic_values: Vec<(String, usize)>,
+    /// What is compared, generic values away; nothing of fewer than two records.
+    pub(crate) fields: Vec<Field>,
+    pub(crate) records: Vec<u64>,
+    /// What is generic in each field.
+    limits: Vec<Limits>,
+}
+
+impl Ready {
+    /// Recognises columns and reads their values.
+    ///
+    /// # Errors
+    /// Every variant of [`Error`].
+    pub(crate) fn new(mut table: Table, options: &Options) -> Result<Self> {
+        let order = table.canonical()?;
+        let mut found = recognise(&table.columns);
+        for recognised in &mut found {
+            if let Some(known) = options.roles.iter().find(|known| known.column == recognised.column) {
+                recognised.role = known.role;
+            }
+        }
+        let columns = found.len();
+        let (generic_values, limits) = Default::default();
+        let mut ready = Self { order, found, generic_values, fields: Vec::new(), records: table.records, limits };
+        if ready.order.len() < 2 {
+            return Ok(ready);
+        }
+        if let Some(model) = &options.model {
+            model.check()?;
+        }
+        let fields = match &options.model {
+            Some(model) => prepare_as(&model.fields, table.columns, &mut ready.found, ready.order.len()),
+            None => compared_as(prepare(table.columns, &mut ready.found), &options.comparisons),
+        };
+        if fields.is_empty() || !tells_a_person(&fields) {
+            return Err(Error::NothingToCompare { columns });
+        }
+        ready.limits = match &options.model {
+            Some(model) => model.fields.iter().map(|field| field.generic).collect(),
+            None => fields.iter().map(Limits::of).collect(),
+        };
+        ready.fields = fields;
+        let cleared = generic::clear(&mut ready.fields, &ready.limits);
+        ready.generic_values = ready.fields.iter().map(|field| field.name.clone()).zip(cleared).collect();
+        Ok(ready)
+    }
 }
 
 /// Compares the fields that are asked for as is asked.

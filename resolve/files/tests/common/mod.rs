@@ -183,6 +183,7 @@ impl Folder {
             link_only: false,
             one_to_one: false,
             evaluate_against: None,
+            dry_run: false,
         }
     }
 

@@ -33,6 +33,7 @@ pub use items::{ItemView, Items, Shown};
 pub use pair::{Bits, ClassShare, Comparison, Contribution, Explanation};
 pub use path::{Hop, Path, Step};
 pub use search::{Found, Query};
+pub(crate) use shared_keys::rule_name;
 pub use text::{aligned, printable};
 pub use why_not::{Held, SharedKey, Situation, WhyNot};
 

@@ -22,11 +22,7 @@ impl Items<'_> {
             let both =
                 groups.filter(|group| [one, other].iter().all(|&item| group.iter().any(|&entry| row(entry) == item)));
             shared.extend(both.map(|group| SharedKey {
-                name:
-                    second.map_or_else(
-                        || name(first).to_owned(),
-                        |second| format!("{} and {}", name(first), name(second)),
-                    ),
+                name: rule_name((first, second)),
                 carriers: group.len(),
                 open: group.len() <= OPEN_MAX,
             }));
@@ -39,6 +35,15 @@ impl Items<'_> {
     #[must_use]
     pub fn exclusive(&self, item: u32) -> &[String] {
         &self.exclusive[item as usize]
+    }
+}
+
+/// What a blocking rule looks at, as a reader says it.
+pub(crate) fn rule_name((first, second): (Kind, Option<Kind>)) -> String {
+    match second {
+        None => name(first).to_owned(),
+        Some(second) if second == first => format!("two of {}", name(first)),
+        Some(second) => format!("{} and {}", name(first), name(second)),
     }
 }
 
