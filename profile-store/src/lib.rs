@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! tables (files + memory tail) --> ReadView --> query   SELECT --> gate --> plan --> rows
+//!                                         |---> relation households, accounts, as tables of SQL
 //!                                         \---> segment JSON ----> parse --> a set per leaf --> members
 //! live state ------------------------------\--> api     /v1/query, /v1/profiles/{key}, /v1/segments/count
 //! ```
@@ -12,6 +13,7 @@
 
 pub mod api;
 pub mod query;
+mod relation;
 pub mod segment;
 
 #[cfg(test)]

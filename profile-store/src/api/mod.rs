@@ -4,6 +4,8 @@
 //! POST /v1/query             {sql, limit}   -> {columns, rows, truncated}
 //! GET  /v1/profiles/{key}                   -> {profile_id, traits, identifiers, provenance, created_at, updated_at}
 //! GET  /v1/profiles/{key}/events?limit=100  -> {events} newest first
+//! GET  /v1/profiles/{key}/household         -> {household_id, members}
+//! GET  /v1/profiles/{key}/accounts          -> {accounts}
 //! POST /v1/segments/count    segment        -> {count}
 //! POST /v1/segments/members  segment        -> {count, members}
 //! ```
@@ -13,6 +15,7 @@
 
 mod answer;
 mod profiles;
+mod relations;
 
 use crate::{
     query::{QueryEngine, answer_json},
@@ -48,6 +51,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/v1/query", post(query))
         .route("/v1/profiles/{key}", get(profiles::profile))
         .route("/v1/profiles/{key}/events", get(profiles::events))
+        .route("/v1/profiles/{key}/household", get(relations::household))
+        .route("/v1/profiles/{key}/accounts", get(relations::accounts))
         .route("/v1/segments/count", post(segment_count))
         .route("/v1/segments/members", post(segment_members))
         .with_state(Arc::new(state))

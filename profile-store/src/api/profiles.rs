@@ -21,7 +21,7 @@ const EVENTS_MAX: usize = 1000;
 /// Columns of `events` that hold JSON text.
 const JSON_COLUMNS: [&str; 6] = ["consent", "context", "identifiers", "object", "properties", "traits"];
 
-type Key = Result<Path<String>, PathRejection>;
+pub(super) type Key = Result<Path<String>, PathRejection>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,7 +56,7 @@ pub(super) async fn events(
 }
 
 /// The profile of `kind:value` or `profile_id:ID`.
-fn find(api: &ApiState, key: Key) -> Result<ProfileRow, Failure> {
+pub(super) fn find(api: &ApiState, key: Key) -> Result<ProfileRow, Failure> {
     let Path(key) = key.map_err(|rejection| Failure::bad_request(rejection.body_text()))?;
     let id = match key.strip_prefix("profile_id:") {
         Some(id) => {

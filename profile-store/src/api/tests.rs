@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
-use tributary_protocol::{Identifier, Json, LogValue, Record, RecordKind, Timestamp, Timestamps};
+use tributary_protocol::{Identifier, LogValue, Record, RecordKind, Timestamp, Timestamps};
 use tributary_state::{Mode, Options, State};
 
 fn identify(number: u32, identifiers: &[(&str, &str)], traits: &Value) -> LogValue {
@@ -160,6 +160,40 @@ async fn events_come_newest_first() {
     for query in ["limit=1001", "limit=-1", "limit=x", "size=1"] {
         is_error(&get(&format!("{JANE}/events?{query}")).await, StatusCode::BAD_REQUEST, "invalid_request");
     }
+}
+
+#[tokio::test]
+async fn a_profile_has_a_household_and_accounts() {
+    let (_, jane) = get(JANE).await;
+    let jane_id = jane["profile_id"].as_str().unwrap();
+    let row = |id: &str, street: &str| {
+        let traits = json!({"last_name": "Doe", "street": street, "zip": "10115"});
+        let identifiers = json!([{"kind": "group_id", "value": "g1"}]).to_string();
+        json!({"profile_id": id, "identifiers": identifiers, "traits": traits.to_string()})
+    };
+    let other = crate::fixture::id(7);
+    let rows = [row(jane_id, "Weg 1"), row(&other, "Weg 1"), row(&crate::fixture::id(8), "Weg 2")];
+    let state = ApiState {
+        engine: Fixture::new().tail("profiles", &rows).engine(),
+        state: people(),
+        source_names: vec!["crm".to_owned(), "web".to_owned()],
+    };
+    let get = async |path: String| {
+        let response = router(state.clone()).oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        serde_json::from_slice::<Value>(&bytes).unwrap()
+    };
+    let household = get(format!("{JANE}/household")).await;
+    assert!(household["household_id"].is_string(), "{household}");
+    let members: Vec<&Value> = household["members"].as_array().unwrap().iter().collect();
+    assert_eq!(members.len(), 2);
+    assert!(members.contains(&&json!({"profile_id": other, "evidence": "address"})), "{household}");
+    let accounts = get(format!("{JANE}/accounts")).await;
+    assert_eq!(accounts, json!({"accounts": [{"account_id": "group_id:g1", "name": null, "evidence": "group"}]}));
+    let alone = get("/v1/profiles/user_id:bob/household".to_owned()).await;
+    assert_eq!(alone, json!({"household_id": null, "members": []}));
+    let nobody = get("/v1/profiles/user_id:nobody/accounts".to_owned()).await;
+    assert_eq!(nobody["code"], "not_found");
 }
 
 #[tokio::test]

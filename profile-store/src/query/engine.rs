@@ -8,7 +8,10 @@ use super::{
     profiles::Profiles,
     table::ViewProvider,
 };
-use crate::{ReadView, TableView};
+use crate::{
+    ReadView, TableView,
+    relation::{RELATIONS, Relations},
+};
 use datafusion::{
     arrow::{
         array::RecordBatch,
@@ -106,6 +109,7 @@ pub(crate) struct Shared {
     limits: QueryLimits,
     environment: Arc<RuntimeEnv>,
     layouts: Layouts,
+    relations: Relations,
     running: Arc<Semaphore>,
     threads: Threads,
 }
@@ -141,8 +145,9 @@ impl QueryEngine {
             .with_max_temp_directory_size(SPILL_BYTES_MAX)
             .build_arc()?;
         let running = Arc::new(Semaphore::new(limits.concurrent.max(1)));
-        let (layouts, threads) = (Layouts::default(), Threads(Some(runtime)));
-        Ok(Self { shared: Arc::new(Shared { source, ids, limits, environment, layouts, running, threads }) })
+        let (layouts, relations, threads) = (Layouts::default(), Relations::default(), Threads(Some(runtime)));
+        let shared = Shared { source, ids, limits, environment, layouts, relations, running, threads };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Runs one read-only SELECT; at most `limit` rows come back.
@@ -238,7 +243,7 @@ impl Shared {
         context
     }
 
-    /// A session with `tables` of `view`, and nothing else.
+    /// A session with `tables` and relations of `view`, and nothing else.
     async fn session(&self, view: &ReadView, tables: &BTreeSet<&'static str>) -> Result<SessionContext> {
         let context = self.empty_session();
         for table in tables.iter().filter_map(|name| view.tables.get(name)) {
@@ -251,6 +256,9 @@ impl Shared {
                 _ => raw(table),
             };
             context.register_table(table.name, provider)?;
+        }
+        for name in RELATIONS.into_iter().filter(|name| tables.contains(name)) {
+            context.register_table(name, self.relations.of(&context, view, name).await?)?;
         }
         Ok(context)
     }

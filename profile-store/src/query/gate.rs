@@ -19,8 +19,9 @@ use datafusion::sql::sqlparser::{
 };
 use std::{collections::BTreeSet, ops::ControlFlow};
 
-/// The tables a query may read.
-pub const TABLES: [&str; 6] = ["events", "failed_events", "identities", "objects", "profile_changes", "profiles"];
+/// The tables a query may read: those that are stored, and relations of profiles.
+pub const TABLES: [&str; 8] =
+    ["accounts", "events", "failed_events", "households", "identities", "objects", "profile_changes", "profiles"];
 
 /// Longest text of a query, in bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;

@@ -318,7 +318,7 @@ fn contact(attribute: &str) -> Option<&'static str> {
 }
 
 /// The attributes that a trait tells; an address tells several.
-fn values_of(name: &str, value: &serde_json::Value) -> Vec<(&'static str, Option<String>)> {
+pub(crate) fn values_of(name: &str, value: &serde_json::Value) -> Vec<(&'static str, Option<String>)> {
     match (name, value) {
         ("address", serde_json::Value::Object(parts)) => {
             let of_part = |(name, value): (&String, &serde_json::Value)| {

@@ -9,6 +9,7 @@
 //! no order, batch or repeat of the log changes a row. Keys are in [`keys`].
 
 mod apply;
+mod attribute;
 mod constrain;
 mod contribute;
 mod decision;
@@ -33,6 +34,7 @@ mod values;
 mod view;
 
 pub use apply::{Applied, Counted, Mode};
+pub use attribute::attributes;
 pub use decision::{Action, DECISION_KIND, DECISION_SOURCE, Decision, ItemId};
 pub use error::{Error, Result};
 pub use explain::Explained;

@@ -264,7 +264,7 @@ pub(crate) fn normal_values(role: Role, text: &str, day_order: DayOrder, mut giv
     }
 }
 
-fn normalise_as(role: Role, text: &str, day_order: DayOrder) -> Option<String> {
+pub(super) fn normalise_as(role: Role, text: &str, day_order: DayOrder) -> Option<String> {
     match role {
         Role::GivenName | Role::FamilyName | Role::FullName => normalise::name(text),
         Role::BirthDate => normalise::date(text, day_order),
