@@ -31,7 +31,7 @@ impl Blocked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tributary_protocol::{Json, RecordKind, Timestamps};
+    use tributary_protocol::{RecordKind, Timestamps};
 
     fn value(identifiers: &[(&str, &str)]) -> LogValue {
         let identifiers: Vec<_> = identifiers.iter().filter_map(|(kind, id)| Identifier::new(kind, id)).collect();
