@@ -1,10 +1,11 @@
 //! Clusters: bounded units of candidates, and inside each greedy average
-//! linkage over all pairs, in integers, ties by hash.
+//! linkage over all pairs that tell something, in integers, ties by hash.
 
 use super::bounds::Bounds;
 use super::hash::FastSet;
 use super::model::Score;
 use super::threads::map_parts;
+use std::cmp::Ordering;
 
 /// The least mean probability at which two clusters are merged, in 1/65535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,56 @@ impl Cut {
 impl Default for Cut {
     fn default() -> Self {
         Self::new(0.4)
+    }
+}
+
+/// What pairs are worth together: those that tell nothing do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sum {
+    /// Of their probabilities, in 1/65535.
+    probability: u64,
+    /// How many they are.
+    pairs: u64,
+}
+
+impl Sum {
+    /// The pairs of all items of one side with all of the other.
+    pub(crate) fn between(one: &[u32], other: &[u32], mut score: impl FnMut(u32, u32) -> Score) -> Self {
+        let pairs = one.iter().flat_map(|&item| other.iter().map(move |&other| (item, other)));
+        let mut sum = Self::default();
+        pairs.for_each(|(item, other)| sum.add_pair(score(item, other)));
+        sum
+    }
+
+    pub(crate) fn add_pair(&mut self, score: Score) {
+        let pair = Self { probability: u64::from(score.probability), pairs: 1 };
+        self.add(if score.telling { pair } else { Self::default() });
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.probability += other.probability;
+        self.pairs += other.pairs;
+    }
+
+    /// Whether the mean is at or above a cut; no mean is.
+    pub(crate) fn reaches(self, cut: Cut) -> bool {
+        self.pairs > 0 && self.probability >= u64::from(cut.0) * self.pairs
+    }
+
+    /// The mean probability, in 1/65535; 0 without pairs.
+    fn mean(self) -> u16 {
+        self.probability.checked_div(self.pairs).unwrap_or_default() as u16
+    }
+
+    /// The mean probability, 0..=1; `None` without pairs.
+    pub(crate) fn mean_probability(self) -> Option<f64> {
+        (self.pairs > 0).then(|| self.probability as f64 / 65535.0 / self.pairs as f64)
+    }
+
+    /// Compares means by cross multiplication.
+    pub(crate) fn cmp_mean(self, other: Self) -> Ordering {
+        let product = |of: Self, over: Self| u128::from(of.probability) * u128::from(over.pairs);
+        product(self, other).cmp(&product(other, self))
     }
 }
 
@@ -127,16 +178,10 @@ pub(crate) fn solve(
     linkage.clusters.into_iter().map(|cluster| cluster.nodes).collect()
 }
 
-fn sum_of_pairs(one: &Node, other: &Node, score: &mut impl FnMut(u32, u32) -> Score) -> u64 {
-    let pairs = one.items.iter().flat_map(|&item| other.items.iter().map(move |&other| (item, other)));
-    pairs.map(|(item, other)| u64::from(score(item, other).probability)).sum()
-}
-
 #[derive(Debug)]
 pub(crate) struct Cluster {
     /// Its nodes, as the unit names them.
     pub(crate) nodes: Vec<u32>,
-    items: u64,
     /// Least hash of its items.
     pub(crate) hash: u64,
     limits: Vec<(u64, u64)>,
@@ -156,25 +201,26 @@ pub enum Reason {
     Likely,
 }
 
-/// Clusters in the making, and the sums of probabilities between them.
+/// Clusters in the making, and what the pairs between them are worth.
 #[derive(Debug)]
 pub(crate) struct Linkage {
     pub(crate) clusters: Vec<Cluster>,
-    sums: Vec<Vec<u64>>,
+    sums: Vec<Vec<Sum>>,
 }
 
 impl Linkage {
     pub(crate) fn new(nodes: &[Node], unit: &[u32], score: &mut impl FnMut(u32, u32) -> Score) -> Self {
         let cluster = |(place, &name): (usize, &u32)| {
             let node = &nodes[name as usize];
-            let (items, limits, places) = (node.items.len() as u64, node.limits.clone(), 1u64 << (place & 63));
-            Cluster { nodes: vec![name], items, hash: node.hash, limits, places, apart: 0 }
+            let (limits, places) = (node.limits.clone(), 1u64 << (place & 63));
+            Cluster { nodes: vec![name], hash: node.hash, limits, places, apart: 0 }
         };
         let clusters: Vec<Cluster> = unit.iter().enumerate().map(cluster).collect();
-        let mut sums = vec![vec![0; unit.len()]; unit.len()];
+        let mut sums = vec![vec![Sum::default(); unit.len()]; unit.len()];
         for (one, &node) in unit.iter().enumerate() {
             for (other, &other_node) in unit.iter().enumerate().skip(one + 1) {
-                let sum = sum_of_pairs(&nodes[node as usize], &nodes[other_node as usize], score);
+                let (node, other_node) = (&nodes[node as usize], &nodes[other_node as usize]);
+                let sum = Sum::between(&node.items, &other_node.items, &mut *score);
                 (sums[one][other], sums[other][one]) = (sum, sum);
             }
         }
@@ -201,7 +247,7 @@ impl Linkage {
         let mut held = Vec::new();
         for one in 0..self.clusters.len() {
             for other in one + 1..self.clusters.len() {
-                let mean = (self.sums[one][other] / self.pairs(one, other)) as u16;
+                let mean = self.sums[one][other].mean();
                 if mean < cut.0 / 2 || self.are_apart(one, other) {
                     continue;
                 }
@@ -213,7 +259,7 @@ impl Linkage {
     }
 
     fn reaches(&self, one: usize, other: usize, cut: Cut) -> bool {
-        self.sums[one][other] >= u64::from(cut.0) * self.pairs(one, other)
+        self.sums[one][other].reaches(cut)
     }
 
     /// The two clusters to merge next: the largest mean at or above the cut.
@@ -232,10 +278,6 @@ impl Linkage {
         best
     }
 
-    fn pairs(&self, one: usize, other: usize) -> u64 {
-        self.clusters[one].items * self.clusters[other].items
-    }
-
     fn may_merge(&self, one: usize, other: usize) -> bool {
         !self.are_apart(one, other) && !conflict(&self.clusters[one].limits, &self.clusters[other].limits)
     }
@@ -244,17 +286,14 @@ impl Linkage {
         self.clusters[one].apart & self.clusters[other].places != 0
     }
 
-    /// Larger mean first, compared by cross multiplication; then by hashes.
+    /// Larger mean first; then by hashes.
     fn before(&self, this: (usize, usize), that: (usize, usize)) -> bool {
-        let mean = |of: (usize, usize), over: (usize, usize)| {
-            u128::from(self.sums[of.0][of.1]) * u128::from(self.pairs(over.0, over.1))
-        };
-        let (left, right) = (mean(this, that), mean(that, this));
+        let means = self.sums[this.0][this.1].cmp_mean(self.sums[that.0][that.1]);
         let hashes = |of: (usize, usize)| {
             let (one, other) = (self.clusters[of.0].hash, self.clusters[of.1].hash);
             (one.min(other), one.max(other))
         };
-        left > right || (left == right && hashes(this) < hashes(that))
+        means.is_gt() || (means.is_eq() && hashes(this) < hashes(that))
     }
 
     fn merge(&mut self, one: usize, other: usize) {
@@ -265,7 +304,6 @@ impl Linkage {
         }
         let kept = &mut self.clusters[one];
         kept.nodes.extend(moved.nodes);
-        kept.items += moved.items;
         kept.hash = kept.hash.min(moved.hash);
         kept.limits.extend(moved.limits);
         kept.limits.sort_unstable();
@@ -275,8 +313,8 @@ impl Linkage {
         let mut row = row;
         row.swap_remove(other);
         for (index, sum) in row.into_iter().enumerate().filter(|(index, _)| *index != one) {
-            self.sums[one][index] += sum;
-            self.sums[index][one] += sum;
+            self.sums[one][index].add(sum);
+            self.sums[index][one].add(sum);
         }
     }
 }
@@ -300,10 +338,13 @@ mod tests {
             .collect()
     }
 
+    fn scored(probability: u16) -> Score {
+        Score { weight: 0, probability, telling: true }
+    }
+
     fn solved(nodes: &[Node], probability: impl Fn(u32, u32) -> u16) -> Vec<Vec<u32>> {
         let unit: Vec<u32> = (0..nodes.len() as u32).collect();
-        let mut score =
-            |one: u32, other: u32| Score { weight: 0, probability: probability(one.min(other), one.max(other)) };
+        let mut score = |one: u32, other: u32| scored(probability(one.min(other), one.max(other)));
         let mut clusters = solve(nodes, &unit, Cut::default(), &mut score);
         for cluster in &mut clusters {
             cluster.sort_unstable();
@@ -317,6 +358,21 @@ mod tests {
         let strong = |one: u32, other: u32| if one / 3 == other / 3 { 60_000 } else { 0 };
         let bridged = |one, other| if (one, other) == (2, 3) { 60_000 } else { strong(one, other) };
         assert_eq!(solved(&nodes(6), bridged), [vec![0, 1, 2], vec![3, 4, 5]]);
+    }
+
+    #[test]
+    fn pairs_that_tell_nothing_neither_join_nor_part() {
+        let unit = [0, 1, 2];
+        let clusters = |telling: fn(u32) -> bool| {
+            let mut score = |one: u32, other: u32| Score {
+                telling: telling(one + other),
+                ..scored(if one + other == 2 { 0 } else { 50_000 })
+            };
+            solve(&nodes(3), &unit, Cut::default(), &mut score).len()
+        };
+        assert_eq!(clusters(|_| true), 2);
+        assert_eq!(clusters(|names| names != 2), 1);
+        assert_eq!(clusters(|_| false), 3);
     }
 
     #[test]
@@ -338,7 +394,7 @@ mod tests {
     #[test]
     fn what_is_kept_apart_stays_so_through_others_and_what_is_held_back_is_named() {
         let nodes = nodes(3);
-        let mut score = |one: u32, other: u32| Score { weight: 0, probability: 50_000 + (one + other) as u16 };
+        let mut score = |one: u32, other: u32| scored(50_000 + (one + other) as u16);
         let mut linkage = Linkage::new(&nodes, &[0, 1, 2], &mut score);
         linkage.keep_apart(0, 2);
         let linkage = linkage.merged(Cut::default());

@@ -23,6 +23,10 @@ pub const MODEL_VERSION: u32 = 2;
 /// Most levels of a bundle.
 pub(crate) const BUNDLE_LEVELS_MAX: usize = 1 << 14;
 
+/// In a pattern: a field that one record lacks, and one in which both differ.
+const MISSING: u8 = 0;
+const DIFFERENT: u8 = 1;
+
 /// A trained model; see the head of this file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,6 +97,11 @@ pub struct Score {
     pub weight: i32,
     /// Match probability in 1/65535.
     pub probability: u16,
+    /// Whether the pair tells anything: two records are compared in something
+    /// else than ways to reach somebody, or are alike in one of these. People
+    /// have several of those, so that two records know different ones, and
+    /// nothing else in common to compare, speaks neither for nor against.
+    pub telling: bool,
 }
 
 impl Score {
@@ -112,13 +121,14 @@ impl Score {
     fn new(matching: f64, other: f64) -> Self {
         let bits = (matching.max(f64::MIN_POSITIVE) / other.max(f64::MIN_POSITIVE)).log2();
         let probability = matching / (matching + other).max(f64::MIN_POSITIVE);
-        Self { weight: (bits * 256.0).round() as i32, probability: (probability * 65535.0).round() as u16 }
+        let (weight, probability) = ((bits * 256.0).round() as i32, (probability * 65535.0).round() as u16);
+        Self { weight, probability, telling: true }
     }
 
     /// Of a match weight in 1/256 bit.
     fn of_weight(weight: i32) -> Self {
         let probability = 1.0 / (1.0 + (-f64::from(weight) / 256.0).exp2());
-        Self { weight, probability: (probability * 65535.0).round() as u16 }
+        Self { weight, probability: (probability * 65535.0).round() as u16, telling: true }
     }
 }
 
@@ -255,8 +265,18 @@ impl<'a> Scorer<'a> {
         if let Some((refinement, refiner)) = &self.refiner {
             score = Score::of_weight(refinement.weight(&refiner.features(&pattern, &levels, score.weight)));
         }
+        score.telling = self.is_telling(&pattern);
         self.seen.insert(pattern, score);
         score
+    }
+
+    /// See [`Score::telling`].
+    fn is_telling(&self, pattern: &Pattern) -> bool {
+        let mut fields = self.model.fields.iter().zip(pattern);
+        fields.any(|(field, &level)| {
+            let reaches = matches!(field.role, Role::Email | Role::Phone | Role::Device);
+            level > if reaches { DIFFERENT } else { MISSING }
+        })
     }
 
     /// What a refinement looks at in a pattern.
@@ -319,7 +339,21 @@ mod tests {
         assert_eq!(score(0).weight, 0);
         assert_eq!(score(2).weight, 256);
         assert!((score(2).match_probability() - 2.0 / 3.0).abs() < 1e-4);
+        assert_eq!([0, 1, 2].map(|level| score(level).telling), [false, true, true]);
         assert!(score(1).match_weight() < 0.0);
+    }
+
+    #[test]
+    fn other_ways_to_reach_somebody_tell_nothing() {
+        let mut model = model();
+        for (role, telling) in [(Role::Email, false), (Role::Phone, false), (Role::Device, false), (Role::City, true)] {
+            model.fields[0].role = role;
+            let mut pattern = Pattern::default();
+            pattern[0] = DIFFERENT;
+            assert_eq!(Scorer::new(&model).score(pattern).telling, telling, "{role:?}");
+            pattern[0] = DIFFERENT + 1;
+            assert!(Scorer::new(&model).score(pattern).telling, "{role:?}");
+        }
     }
 
     #[test]

@@ -250,14 +250,15 @@ impl Live {
             let mut best: Option<Merge> = None;
             for (one, other) in pairs(clusters.len()) {
                 let (a, b) = (speak(&clusters[one]), speak(&clusters[other]));
-                let sum: u128 =
-                    a.iter().flat_map(|&a| b.iter().map(move |&b| u128::from(scores[a][b].probability))).sum();
-                let count = (a.len() * b.len()) as u128;
+                let pairs = a.iter().flat_map(|&a| b.iter().map(move |&b| scores[a][b]));
+                let telling: Vec<u128> =
+                    pairs.filter(|score| score.telling).map(|score| u128::from(score.probability)).collect();
+                let (sum, count) = (telling.iter().sum::<u128>(), telling.len() as u128);
                 let names = (ids[a[0]].min(ids[b[0]]), ids[a[0]].max(ids[b[0]]));
                 let better = best.is_none_or(|(best_sum, best_count, best_names, ..)| {
                     (sum * best_count).cmp(&(best_sum * count)).then(best_names.cmp(&names)).is_gt()
                 });
-                if sum >= cut * count && better && self.may_merge(ids, &clusters[one], &clusters[other]) {
+                if count > 0 && sum >= cut * count && better && self.may_merge(ids, &clusters[one], &clusters[other]) {
                     best = Some((sum, count, names, one, other));
                 }
             }

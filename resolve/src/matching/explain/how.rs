@@ -4,6 +4,7 @@
 use super::items::Items;
 use super::pair::{Bits, Contribution};
 use crate::matching::bounds::Bounds;
+use crate::matching::cluster::{Cut, Sum};
 use serde::Serialize;
 
 /// Most nodes for which bridges are sought; units have no more.
@@ -22,9 +23,9 @@ pub struct History {
     pub merges: Vec<Merge>,
     /// Groups that evidence alone leaves apart: one, unless a decision joins them.
     pub groups: Vec<Vec<String>>,
-    /// Share of its pairs whose weight is not negative, 0..=1; 1 of a profile of one.
+    /// Share of its pairs that tell something whose weight is not negative, 0..=1; 1 without any.
     pub density: f64,
-    /// Mean match probability of its pairs, 0..=1; 1 of a profile of one.
+    /// Mean match probability of its pairs that tell something, 0..=1; 1 without any.
     pub mean_probability: f64,
     /// What alone holds it together.
     pub bridges: Vec<Bridge>,
@@ -35,7 +36,7 @@ pub struct History {
 pub struct Merge {
     /// Names of the records of both sides.
     pub sides: [Vec<String>; 2],
-    /// Mean probability of the pairs between them, 0..=1.
+    /// Mean probability of the pairs between them that tell something, 0..=1.
     pub mean_probability: f64,
     /// The strongest pair between them.
     pub strongest: [String; 2],
@@ -65,37 +66,32 @@ pub enum Bridge {
     },
 }
 
-/// A profile's nodes, and the sums of probabilities between them.
+/// A profile's nodes, and what the pairs between them are worth.
 struct Nodes {
-    /// Items that stand for each node, of least hash.
-    items: Vec<Vec<u32>>,
     /// Every item of each node.
     all: Vec<Vec<u32>>,
-    sums: Vec<Vec<u64>>,
+    sums: Vec<Vec<Sum>>,
     hashes: Vec<u64>,
 }
 
 /// Two clusters of nodes that are merged.
 struct Joined {
     sides: [Vec<usize>; 2],
-    sum: u64,
-    pairs: u64,
+    sum: Sum,
 }
 
 /// Two clusters that may be merged next.
 struct Next {
     places: (usize, usize),
-    sum: u64,
-    pairs: u64,
+    sum: Sum,
     hashes: (u64, u64),
 }
 
 impl Next {
-    /// Larger mean first, compared by cross multiplication; then by hashes.
+    /// Larger mean first; then by hashes.
     fn is_before(&self, other: &Self) -> bool {
-        let mean = |of: &Self, over: &Self| u128::from(of.sum) * u128::from(over.pairs);
-        let (this, that) = (mean(self, other), mean(other, self));
-        this > that || (this == that && self.hashes < other.hashes)
+        let means = self.sum.cmp_mean(other.sum);
+        means.is_gt() || (means.is_eq() && self.hashes < other.hashes)
     }
 }
 
@@ -106,7 +102,7 @@ impl Items<'_> {
     pub fn how(&self, members: &[u32]) -> History {
         let nodes = self.nodes_of(members);
         let every: Vec<usize> = (0..nodes.all.len()).collect();
-        let (joined, groups) = nodes.linkage(&every, self.cut_units());
+        let (joined, groups) = nodes.linkage(&every, self.cut);
         let names = |places: &[usize]| self.names_of(places.iter().flat_map(|&place| &nodes.all[place]));
         let (density, mean_probability) = self.density(members);
         History {
@@ -118,10 +114,6 @@ impl Items<'_> {
             mean_probability,
             bridges: if every.len() > NODES_MAX { Vec::new() } else { self.bridges(&nodes) },
         }
-    }
-
-    fn cut_units(&self) -> u64 {
-        (self.cut.probability() * 65535.0).round() as u64
     }
 
     fn names_of<'a>(&self, items: impl IntoIterator<Item = &'a u32>) -> Vec<String> {
@@ -137,33 +129,30 @@ impl Items<'_> {
         let items: Vec<Vec<u32>> = all.iter().map(|all| all[..all.len().min(Bounds::REAL.node)].to_vec()).collect();
         let hashes = items.iter().map(|items| hash(&items[0])).collect();
         let mut scoring = self.scoring();
-        let mut sums = vec![vec![0; items.len()]; items.len()];
+        let mut sums = vec![vec![Sum::default(); items.len()]; items.len()];
         for one in 0..items.len() {
             for other in one + 1..items.len() {
-                let pairs = items[one].iter().flat_map(|&a| items[other].iter().map(move |&b| (a, b)));
-                let sum = pairs.map(|(a, b)| u64::from(scoring.score(a, b).probability)).sum();
+                let sum = Sum::between(&items[one], &items[other], |a, b| scoring.score(a, b));
                 (sums[one][other], sums[other][one]) = (sum, sum);
             }
         }
-        Nodes { items, all, sums, hashes }
+        Nodes { all, sums, hashes }
     }
 
-    /// Share of pairs of a weight that is not negative, and their mean probability.
+    /// Of the pairs that tell something, the share of a weight that is not
+    /// negative, and their mean probability.
     fn density(&self, members: &[u32]) -> (f64, f64) {
         let mut scoring = self.scoring();
-        let (mut pairs, mut close, mut sum) = (0u64, 0u64, 0u64);
+        let (mut pairs, mut close, mut sum) = (0u64, 0u64, Sum::default());
         for (index, &one) in members.iter().enumerate() {
             for &other in &members[index + 1..] {
                 let score = scoring.score(one, other);
-                pairs += 1;
-                close += u64::from(score.weight >= 0);
-                sum += u64::from(score.probability);
+                sum.add_pair(score);
+                pairs += u64::from(score.telling);
+                close += u64::from(score.telling && score.weight >= 0);
             }
         }
-        if pairs == 0 {
-            return (1.0, 1.0);
-        }
-        (close as f64 / pairs as f64, sum as f64 / 65535.0 / pairs as f64)
+        sum.mean_probability().map_or((1.0, 1.0), |mean| (close as f64 / pairs as f64, mean))
     }
 
     fn merge(&self, nodes: &Nodes, joined: &Joined) -> Merge {
@@ -174,7 +163,7 @@ impl Items<'_> {
         let supports = |contribution: &Contribution| contribution.match_weight.0 > 0;
         Merge {
             sides: sides.map(|items| self.names_of(items)),
-            mean_probability: joined.sum as f64 / 65535.0 / joined.pairs as f64,
+            mean_probability: joined.sum.mean_probability().unwrap_or_default(),
             strongest: explained.records.clone(),
             match_weight: explained.match_weight,
             evidence: explained.contributions.into_iter().filter(supports).take(EVIDENCE_MAX).collect(),
@@ -196,7 +185,7 @@ impl Items<'_> {
         let mut bridges = Vec::new();
         for &left_out in every.iter().filter(|&&place| nodes.all[place].len() == 1) {
             let others: Vec<usize> = every.iter().copied().filter(|&place| place != left_out).collect();
-            let (_, groups) = nodes.linkage(&others, self.cut_units());
+            let (_, groups) = nodes.linkage(&others, self.cut);
             if groups.len() > 1 {
                 let names = |group: &Vec<usize>| self.names_of(group.iter().flat_map(|&place| &nodes.all[place]));
                 let name = self.names[nodes.all[left_out][0] as usize].clone();
@@ -244,26 +233,26 @@ fn connected(nodes: usize, edges: &[(usize, usize)], without: (usize, usize)) ->
 impl Nodes {
     /// Greedy average linkage of some of the nodes: merges in order, and what
     /// is left.
-    fn linkage(&self, places: &[usize], cut: u64) -> (Vec<Joined>, Vec<Vec<usize>>) {
+    fn linkage(&self, places: &[usize], cut: Cut) -> (Vec<Joined>, Vec<Vec<usize>>) {
         let mut clusters: Vec<Vec<usize>> = places.iter().map(|&place| vec![place]).collect();
         let mut merges = Vec::new();
-        while let Some(Next { places: (one, other), sum, pairs, .. }) = self.next(&clusters, cut) {
+        while let Some(Next { places: (one, other), sum, .. }) = self.next(&clusters, cut) {
             let moved = clusters.remove(other);
-            merges.push(Joined { sides: [clusters[one].clone(), moved.clone()], sum, pairs });
+            merges.push(Joined { sides: [clusters[one].clone(), moved.clone()], sum });
             clusters[one].extend(moved);
         }
         (merges, clusters)
     }
 
     /// The largest mean that reaches the cut, ties by least hashes.
-    fn next(&self, clusters: &[Vec<usize>], cut: u64) -> Option<Next> {
+    fn next(&self, clusters: &[Vec<usize>], cut: Cut) -> Option<Next> {
         let mut best: Option<Next> = None;
         for one in 0..clusters.len() {
             for other in one + 1..clusters.len() {
-                let (sum, pairs) = self.between(&clusters[one], &clusters[other]);
+                let sum = self.between(&clusters[one], &clusters[other]);
                 let hashes = self.hashes(&clusters[one], &clusters[other]);
-                let next = Next { places: (one, other), sum, pairs, hashes };
-                if sum >= cut * pairs && best.as_ref().is_none_or(|best| next.is_before(best)) {
+                let next = Next { places: (one, other), sum, hashes };
+                if sum.reaches(cut) && best.as_ref().is_none_or(|best| next.is_before(best)) {
                     best = Some(next);
                 }
             }
@@ -271,10 +260,10 @@ impl Nodes {
         best
     }
 
-    fn between(&self, one: &[usize], other: &[usize]) -> (u64, u64) {
-        let size = |cluster: &[usize]| cluster.iter().map(|&place| self.items[place].len() as u64).sum::<u64>();
-        let sum = one.iter().flat_map(|&a| other.iter().map(move |&b| self.sums[a][b])).sum();
-        (sum, size(one) * size(other))
+    fn between(&self, one: &[usize], other: &[usize]) -> Sum {
+        let mut sum = Sum::default();
+        one.iter().flat_map(|&a| other.iter().map(move |&b| self.sums[a][b])).for_each(|pairs| sum.add(pairs));
+        sum
     }
 
     fn hashes(&self, one: &[usize], other: &[usize]) -> (u64, u64) {

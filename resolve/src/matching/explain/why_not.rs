@@ -2,6 +2,7 @@
 
 use super::items::Items;
 use super::pair::{Bits, Explanation};
+use crate::matching::cluster::Sum;
 use serde::Serialize;
 
 /// What only the host of the items knows of two records and their profiles.
@@ -38,7 +39,8 @@ pub struct WhyNot {
     pub pair: Explanation,
     /// The strongest pair between the two profiles, if it is another.
     pub strongest: Option<Box<Explanation>>,
-    /// Mean match probability of the pairs between the profiles, 0..=1.
+    /// Mean match probability of the pairs between the profiles that tell
+    /// something, 0..=1; 0 without any.
     pub mean_probability: f64,
 }
 
@@ -94,9 +96,7 @@ impl Items<'_> {
 
     fn mean(&self, [one, other]: [&[u32]; 2]) -> f64 {
         let mut scoring = self.scoring();
-        let pairs = one.iter().flat_map(|&a| other.iter().map(move |&b| (a, b)));
-        let sum: u64 = pairs.map(|(a, b)| u64::from(scoring.score(a, b).probability)).sum();
-        sum as f64 / 65535.0 / (one.len() * other.len()).max(1) as f64
+        Sum::between(one, other, |a, b| scoring.score(a, b)).mean_probability().unwrap_or_default()
     }
 
     fn held(&self, situation: &Situation, greatest: Bits, mean_probability: f64) -> Vec<Held> {

@@ -96,8 +96,11 @@ mod tests {
             1 => 20 * 256,
             _ => i32::try_from(index * 37 % 10240).unwrap() - 5120,
         };
-        let pair =
-            |index: u32| Pair { one: index, other: index + 1, score: Score { weight: weight(index), probability: 0 } };
+        let pair = |index: u32| Pair {
+            one: index,
+            other: index + 1,
+            score: Score { weight: weight(index), probability: 0, telling: true },
+        };
         Outcome {
             recognised: Vec::new(),
             generic_values: Vec::new(),
