@@ -126,12 +126,12 @@ impl Default for AdminSettings {
 #[serde(rename_all = "lowercase")]
 pub enum IdentityMode {
     /// Identifiers that were seen together.
-    #[default]
     Deterministic,
     /// The same; what the matching model would join is suggested for review.
     Observe,
     /// `user_id`s, a source's own keys and custom kinds that were seen together; the matching model for
     /// everything else that records tell.
+    #[default]
     Probabilistic,
 }
 
@@ -140,7 +140,7 @@ pub enum IdentityMode {
 #[serde(deny_unknown_fields, default)]
 pub struct IdentitySettings {
     /// `deterministic`, `observe` or `probabilistic`; a change makes the state again at the next start.
-    /// Default `deterministic`.
+    /// Default `probabilistic`.
     pub mode: IdentityMode,
     /// File of the matching model, as `tributary identity train` writes it; a relative path starts from the
     /// working folder. Default: the one that ships, for records of people.

@@ -70,6 +70,41 @@ impl Api {
         serde_json::from_value(answer["events"].take()).context("read the events of a profile")
     }
 
+    /// Explains why two items are one person, or why not.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub async fn explanation(&self, one: &str, other: &str) -> anyhow::Result<Value> {
+        let mut url = self.url(&["v1", "identity", "explain"])?;
+        url.query_pairs_mut().append_pair("a", one).append_pair("b", other);
+        let mut answer = self.send(self.client.get(url)).await.context("explain a merge")?;
+        Ok(answer["explanation"].take())
+    }
+
+    /// Has an operator's decision taken, and returns its id.
+    ///
+    /// # Errors
+    /// If the server refuses it, or has not applied it in time.
+    pub async fn decide(&self, decision: &Value) -> anyhow::Result<String> {
+        let asked = self.client.post(self.url(&["v1", "identity", "decisions"])?).json(decision);
+        let answer = self.send(asked).await.context("decide")?;
+        if answer["applied"] != true {
+            bail!("the server has not applied a decision: {answer}");
+        }
+        answer["decision"]["id"].as_str().map(str::to_owned).context("read the id of a decision")
+    }
+
+    /// Counts the pairs that wait for an operator, at most so many.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn review_count(&self, most: usize) -> anyhow::Result<u64> {
+        let mut url = self.url(&["v1", "identity", "review"])?;
+        url.query_pairs_mut().append_pair("limit", &most.to_string());
+        let answer = self.send(self.client.get(url)).await.context("read the review queue")?;
+        answer["review"].as_array().map(|review| review.len() as u64).context("read the review queue")
+    }
+
     /// Waits until the tables hold what the log held when asked.
     ///
     /// # Errors

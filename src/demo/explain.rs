@@ -1,17 +1,20 @@
-//! Explains a merge: which records the profile holds, and which record joined
-//! which identifiers.
+//! Explains a merge: which records the profile holds, which record joined
+//! which identifiers, and what records without a common identifier are worth
+//! as evidence.
 
 use super::api::Api;
+use super::stages::{Joined, joining};
+use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Profiles that hold the most, by sources and then by records.
 const RICHEST: &str = "SELECT profile_id, count(DISTINCT source) AS sources, count(DISTINCT node) AS nodes \
-    FROM events WHERE profile_id IS NOT NULL GROUP BY profile_id ORDER BY sources DESC, nodes DESC, profile_id LIMIT 3";
-
-/// Kinds that join nobody: shared by households, colleagues and chance.
-const KINDS_NOT_JOINING: [&str; 2] = ["phone", "group_id"];
+    FROM events WHERE profile_id IS NOT NULL GROUP BY profile_id ORDER BY sources DESC, nodes DESC, profile_id LIMIT 2";
+/// Profiles of two of the CRM's contacts: somebody was entered twice.
+const ENTERED_TWICE: &str = "SELECT profile_id, min(node), max(node) FROM identities WHERE kind = 'crm:contacts' \
+    GROUP BY profile_id HAVING count(*) = 2 ORDER BY profile_id LIMIT 200";
 
 /// A profile that was joined from several source records.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,8 +29,34 @@ pub struct Merge {
     pub holds: Vec<Held>,
     /// What joined it.
     pub joins: Vec<Join>,
+    /// What joined two of its records that share no identifier.
+    pub contents: Option<Contents>,
     /// How often its id appears in `profile_changes`.
     pub changes: u64,
+}
+
+/// Two records that only what they say joined.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Contents {
+    /// The records, as `kind:value`.
+    pub records: [String; 2],
+    /// What any two records are worth, in bits.
+    pub prior: f64,
+    /// What each bundle of fields adds.
+    pub contributions: Vec<Contribution>,
+    /// Their sum.
+    pub match_weight: f64,
+    /// From 0 to 1.
+    pub match_probability: f64,
+}
+
+/// What fields that count together add to a match weight.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Contribution {
+    /// In bits.
+    pub match_weight: f64,
+    /// What is compared: field, level and the values of both.
+    pub compared: Vec<String>,
 }
 
 /// A source record of a profile.
@@ -56,17 +85,59 @@ pub struct Join {
     pub at: String,
 }
 
-/// Explains the three profiles that hold the most.
+/// Explains the two profiles that hold the most, and one that was found by
+/// contents alone.
 ///
 /// # Errors
 /// If the server does not answer.
-pub async fn three_merges(api: &Api) -> anyhow::Result<Vec<Merge>> {
+pub async fn three_merges(api: &Api, joined: &mut Joined) -> anyhow::Result<Vec<Merge>> {
     let richest: Vec<(String, u64, u64)> = api.query(RICHEST).await?;
     let mut merges = Vec::new();
     for (profile_id, ..) in richest {
         merges.push(explain(api, profile_id).await?);
     }
+    let twice: Vec<(String, String, String)> = api.query(ENTERED_TWICE).await?;
+    for (profile_id, one, other) in twice.into_iter().filter(|(_, one, other)| !joined.are_joined(one, other)) {
+        let explanation = api.explanation(&one, &other).await?;
+        if let [step] = explanation["together"]["steps"].as_array().map_or(&[][..], Vec::as_slice) {
+            let contents = contents(&step["hop"], [one, other]).context("read an explanation")?;
+            merges.push(Merge { contents: Some(contents), ..explain(api, profile_id).await? });
+            break;
+        }
+    }
     Ok(merges)
+}
+
+/// Reads why two records are one; `None` if something is missing.
+fn contents(hop: &Value, records: [String; 2]) -> Option<Contents> {
+    let comparisons = hop["comparisons"].as_array()?;
+    let of_fields = |fields: &Value| {
+        let of_bundle = fields.as_array().into_iter().flatten().filter_map(Value::as_u64);
+        let fields = of_bundle.filter_map(|field| comparisons.get(usize::try_from(field).ok()?));
+        fields.filter(|comparison| comparison["missing"] == false).filter_map(compared).collect()
+    };
+    let contributions = hop["contributions"].as_array()?.iter().map(|contribution| {
+        let match_weight = contribution["match_weight"].as_f64()?;
+        Some(Contribution { match_weight, compared: of_fields(&contribution["fields"]) })
+    });
+    Some(Contents {
+        records,
+        prior: hop["prior"].as_f64()?,
+        contributions: contributions.collect::<Option<_>>()?,
+        match_weight: hop["match_weight"].as_f64()?,
+        match_probability: hop["match_probability"].as_f64()?,
+    })
+}
+
+/// `field level: one ~ other`, each value once if they are the same.
+fn compared(comparison: &Value) -> Option<String> {
+    let side = |place: usize| {
+        let values = comparison["values"][place].as_array().into_iter().flatten();
+        values.filter_map(|value| value["text"].as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (one, other) = (side(0), side(1));
+    let values = if one == other { one } else { format!("{one} ~ {other}") };
+    Some(format!("{} {}: {values}", comparison["field"].as_str()?, comparison["level"].as_str()?))
 }
 
 async fn explain(api: &Api, profile_id: String) -> anyhow::Result<Merge> {
@@ -83,6 +154,7 @@ async fn explain(api: &Api, profile_id: String) -> anyhow::Result<Merge> {
         email: emails.find_map(|item| item["value"].as_str()).map(str::to_owned),
         holds: holds(&events),
         joins: joins(&events),
+        contents: None,
         changes: changes.first().map_or(0, |row| row.0),
         profile_id,
     })
@@ -108,7 +180,7 @@ fn joins(events: &[Value]) -> Vec<Join> {
     let mut joins = Vec::new();
     for event in events {
         let Some(owner) = event["node"].as_str() else { continue };
-        for other in identifiers(event).filter(|other| other != owner) {
+        for other in joining(&event["identifiers"]).filter(|other| other != owner) {
             let together = parts.iter().any(|part| part.contains(owner) && part.contains(&other));
             if together {
                 continue;
@@ -127,14 +199,6 @@ fn joins(events: &[Value]) -> Vec<Join> {
     joins
 }
 
-/// The identifiers of an event that join, as `kind:value`.
-fn identifiers(event: &Value) -> impl Iterator<Item = String> {
-    let of = |item: &Value| Some((item["kind"].as_str()?.to_owned(), item["value"].as_str()?.to_owned()));
-    let joining = |(kind, _): &(String, String)| !KINDS_NOT_JOINING.contains(&kind.as_str());
-    let items = event["identifiers"].as_array().into_iter().flatten();
-    items.filter_map(of).filter(joining).map(|(kind, value)| format!("{kind}:{value}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +208,24 @@ mod tests {
         let identifiers: Vec<Value> =
             others.iter().map(|(kind, value)| json!({"kind": kind, "value": value})).collect();
         json!({"timestamp": at, "node": node, "source": "web", "type": "track", "identifiers": identifiers})
+    }
+
+    #[test]
+    fn an_explanation_is_read() {
+        let value = |text: &str| json!([{"text": text, "generic": false}]);
+        let hop = json!({
+            "prior": -19.5, "match_weight": 2.25, "match_probability": 0.82,
+            "comparisons": [
+                {"field": "given_name", "level": "nickname", "missing": false, "values": [value("bill"), value("william")]},
+                {"field": "family_name", "level": "exact", "missing": false, "values": [value("ash"), value("ash")]},
+                {"field": "city", "level": "missing", "missing": true, "values": [value("leeds"), []]},
+            ],
+            "contributions": [{"match_weight": 21.75, "fields": [0, 1, 2]}],
+        });
+        let read = contents(&hop, ["a".to_owned(), "b".to_owned()]).unwrap();
+        let compared = ["given_name nickname: bill ~ william", "family_name exact: ash"].map(str::to_owned);
+        assert_eq!(read.contributions, [Contribution { match_weight: 21.75, compared: compared.into() }]);
+        assert_eq!(contents(&json!({}), ["a".to_owned(), "b".to_owned()]), None);
     }
 
     #[test]

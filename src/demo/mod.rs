@@ -21,8 +21,11 @@ mod records;
 mod report;
 mod send;
 mod server;
+mod stages;
 mod text;
+mod told;
 mod truth;
+mod undo;
 
 use anyhow::bail;
 use api::Api;

@@ -4,13 +4,19 @@ use super::api::Api;
 use super::explain::{self, Merge};
 use super::measures::{self, Nps, Stage};
 use super::records::{Expected, Records, STAGES};
+use super::stages::Joined;
 use super::truth::Agreement;
-use anyhow::{Context as _, bail, ensure};
+use super::undo::Undone;
+use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
 /// Least share of the connected pairs that must be found.
 const RECALL_MIN: f64 = 0.99;
+/// Least share of the joined pairs that must be right once contents are matched.
+const PRECISION_MIN: f64 = 0.98;
+/// Most pairs of the review queue that are counted.
+const REVIEW_MAX: usize = 10_000;
 /// A query that the report recommends; it is run to be sure that it works.
 pub const SAMPLE_QUERY: &str = "SELECT plan, count(*) AS people FROM profiles GROUP BY plan ORDER BY people DESC";
 const NPS_ANSWERS: &str = "SELECT profile_id, timestamp, properties FROM events \
@@ -60,6 +66,10 @@ pub struct Report {
     pub profiles: ProfileFigures,
     /// Three merges explained.
     pub merges: Vec<Merge>,
+    /// The last of them undone and made again.
+    pub undone: Option<Undone>,
+    /// Pairs that wait for an operator.
+    pub review: u64,
     /// Profiles of each segment.
     pub segments: Vec<SegmentFigures>,
     /// Of the newest answer of each person.
@@ -97,7 +107,9 @@ pub struct ProfileFigures {
     pub profiles: u64,
     /// Rows of `identities`.
     pub identities: u64,
-    /// Against the truth.
+    /// What identifiers join by themselves, against the truth.
+    pub by_identifiers: Agreement,
+    /// The profiles, against the truth.
     pub agreement: Agreement,
     /// Rows of `profile_changes` by kind of change.
     pub changes: BTreeMap<String, u64>,
@@ -124,16 +136,24 @@ impl Report {
         sent: &BTreeMap<&'static str, u64>,
     ) -> anyhow::Result<Self> {
         let _: Vec<(Option<String>, u64)> = api.query(SAMPLE_QUERY).await?;
-        let merges = explain::three_merges(api).await?;
+        let mut joined = Joined::of_events(api).await?;
+        let merges = explain::three_merges(api, &mut joined).await?;
+        let by_contents = merges.iter().find_map(|merge| merge.contents.as_ref());
+        let undone = match by_contents {
+            Some(contents) => Some(Undone::and_made_again(api, contents.records.clone()).await?),
+            None => None,
+        };
         let answers: Vec<(String, String, String)> = api.query(NPS_ANSWERS).await?;
         Ok(Self {
             sources: sources(api, records, sent).await?,
-            profiles: profiles(api, people, records).await?,
+            profiles: profiles(api, people, records, &mut joined).await?,
             segments: segments(api).await?,
             nps: Nps::of(measures::latest_nps_scores(&answers)),
             pipeline: measures::pipeline(&api.query(DEALS).await?, &STAGES),
             profile_path: sample_profile(api, &merges).await?,
             merges,
+            undone,
+            review: api.review_count(REVIEW_MAX).await?,
         })
     }
 
@@ -147,11 +167,15 @@ impl Report {
             let expected = source.expected;
             ensure!(stored == expected, "source {}: {stored:?} are stored where {expected:?} were sent", source.source);
         }
-        let agreement = &self.profiles.agreement;
-        if agreement.pairs_right != agreement.pairs_joined {
-            bail!("{} pairs joined, only {} of them right", agreement.pairs_joined, agreement.pairs_right);
+        let Agreement { pairs_joined, pairs_right, .. } = self.profiles.by_identifiers;
+        ensure!(pairs_right == pairs_joined, "identifiers join {pairs_joined} pairs, only {pairs_right} of them right");
+        for agreement in [&self.profiles.by_identifiers, &self.profiles.agreement] {
+            let (precision, recall) = (agreement.precision(), agreement.recall_of_connected());
+            ensure!(recall >= RECALL_MIN, "recall of connected pairs is {recall:.4}, less than {RECALL_MIN}");
+            ensure!(precision >= PRECISION_MIN, "precision is {precision:.4}, less than {PRECISION_MIN}");
         }
-        ensure!(agreement.recall() >= RECALL_MIN, "recall is {:.4}, less than {RECALL_MIN}", agreement.recall());
+        let undone = self.undone.as_ref().context("nobody was found by contents alone")?;
+        ensure!(undone.went_well(), "a merge was not undone and made again: {undone:?}");
         Ok(())
     }
 }
@@ -173,7 +197,7 @@ async fn sources(
     Ok(records.expected().into_iter().map(figures).collect())
 }
 
-async fn profiles(api: &Api, people: u32, records: &Records) -> anyhow::Result<ProfileFigures> {
+async fn profiles(api: &Api, people: u32, records: &Records, joined: &mut Joined) -> anyhow::Result<ProfileFigures> {
     let profile_of = api.query::<(String, String)>("SELECT node, profile_id FROM identities").await?;
     let identities = profile_of.len() as u64;
     let total: Vec<(u64,)> = api.query("SELECT count(*) FROM profiles").await?;
@@ -182,6 +206,7 @@ async fn profiles(api: &Api, people: u32, records: &Records) -> anyhow::Result<P
         people,
         profiles: total.first().context("count the profiles")?.0,
         identities,
+        by_identifiers: records.truth.agreement(&joined.sets()),
         agreement: records.truth.agreement(&profile_of.into_iter().collect()),
         changes: changes.into_iter().collect(),
     })

@@ -1,9 +1,11 @@
 //! The report as text.
 
-use super::explain::Merge;
+use super::explain::{Contents, Merge};
 use super::folder::Folder;
 use super::measures::Nps;
 use super::report::{ProfileFigures, Report, SAMPLE_QUERY, SEGMENTS, SourceFigures};
+use super::truth::Agreement;
+use super::undo::Undone;
 use super::{DemoArgs, LogKind, server};
 use indicatif::HumanCount;
 use std::io::{self, Write};
@@ -31,6 +33,10 @@ pub fn print(report: &Report, args: &DemoArgs, folder: &Folder, took: Duration) 
     for (index, merge) in report.merges.iter().enumerate() {
         explained(&mut out, index + 1, merge)?;
     }
+    if let Some(undone) = &report.undone {
+        undone_and_made_again(&mut out, undone)?;
+    }
+    writeln!(out, "  {} pairs wait in the review queue (/v1/identity/review)", HumanCount(report.review))?;
     segments(&mut out, report)?;
     nps(&mut out, report.nps)?;
     pipeline(&mut out, report)?;
@@ -66,27 +72,37 @@ fn profiles(out: &mut impl Write, figures: &ProfileFigures) -> io::Result<()> {
         count(figures.people.into()),
         count(agreement.profiles)
     )?;
+    writeln!(out, "  pairs of source records against the truth")?;
+    stage(out, "identifiers alone", &figures.by_identifiers)?;
+    stage(out, "and contents matched", agreement)?;
     writeln!(
         out,
-        "  pairs of source records against the truth: precision {:.3}, recall {:.3}",
+        "    {} pairs of one person were planted; in {} of them one side names nobody, so that nothing could tell;",
+        count(agreement.pairs_planted),
+        count(agreement.pairs_hidden)
+    )?;
+    writeln!(out, "    recall of the others {:.3}", agreement.recall_of_told())?;
+    let changes: Vec<String> = figures.changes.iter().map(|(change, n)| format!("{} {change}", count(*n))).collect();
+    writeln!(out, "  history: {} (profile_changes)", changes.join(", "))
+}
+
+fn stage(out: &mut impl Write, name: &str, agreement: &Agreement) -> io::Result<()> {
+    let count = HumanCount;
+    writeln!(
+        out,
+        "    {name}: precision {:.3}, recall {:.3}, of pairs that identifiers connect {:.3}",
         agreement.precision(),
-        agreement.recall()
+        agreement.recall(),
+        agreement.recall_of_connected()
     )?;
     writeln!(
         out,
-        "    {} pairs joined, {} of them right; {} of {} connected pairs found",
+        "      {} pairs joined, {} of them right; {} of {} connected pairs found",
         count(agreement.pairs_joined),
         count(agreement.pairs_right),
         count(agreement.pairs_found),
         count(agreement.pairs_connected)
-    )?;
-    writeln!(
-        out,
-        "    {} pairs of one person share no identifier: joining them would be guessing",
-        count(agreement.pairs_unconnected)
-    )?;
-    let changes: Vec<String> = figures.changes.iter().map(|(change, n)| format!("{} {change}", count(*n))).collect();
-    writeln!(out, "  history: {} (profile_changes)", changes.join(", "))
+    )
 }
 
 fn explained(out: &mut impl Write, number: usize, merge: &Merge) -> io::Result<()> {
@@ -99,7 +115,29 @@ fn explained(out: &mut impl Write, number: usize, merge: &Merge) -> io::Result<(
         let day = join.at.get(..10).unwrap_or(&join.at);
         writeln!(out, "     joined {} with {}: {} {} of {day}", join.a, join.b, join.source, join.kind)?;
     }
-    Ok(())
+    merge.contents.as_ref().map_or(Ok(()), |contents| by_contents(out, contents))
+}
+
+fn by_contents(out: &mut impl Write, contents: &Contents) -> io::Result<()> {
+    let Contents { records: [one, other], prior, contributions, match_weight, match_probability } = contents;
+    writeln!(out, "     matched {one} with {other}, which no identifier connects:")?;
+    writeln!(out, "       {prior:+8.2} bits  any two records")?;
+    for contribution in contributions {
+        writeln!(out, "       {:+8.2} bits  {}", contribution.match_weight, contribution.compared.join("; "))?;
+    }
+    writeln!(out, "     = {match_weight:+8.2} bits, {:.2} % the same person", 100.0 * match_probability)
+}
+
+fn undone_and_made_again(out: &mut impl Write, undone: &Undone) -> io::Result<()> {
+    let [one, other] = &undone.records;
+    let said = |is_one: bool| if is_one { "one profile" } else { "two profiles" };
+    let [before, between, after] =
+        undone.moments.each_ref().map(|moment| (moment.is_one(), HumanCount(moment.profiles)));
+    writeln!(out, "\nThe last one undone, and made again")?;
+    writeln!(out, "  {one} and {other}")?;
+    writeln!(out, "  before: {}, {} in all", said(before.0), before.1)?;
+    writeln!(out, "  decided to be never together: {}, {} in all", said(between.0), between.1)?;
+    writeln!(out, "  the decision undone: {}, {} in all", said(after.0), after.1)
 }
 
 fn segments(out: &mut impl Write, report: &Report) -> io::Result<()> {

@@ -3,9 +3,10 @@
 //! A source record is what one system calls a person by: the owner node of
 //! records (`user_id:u_000001`, `crm:contacts:10001`, `email:...`). Two source
 //! records of a person are *connected* if a chain of records carries shared
-//! exclusive identifiers from one to the other: those pairs can be found
-//! without guessing, and recall counts them. The rest (a phone that the person
-//! never logged in on) nothing but a matching model could join.
+//! exclusive identifiers from one to the other: those pairs are found by
+//! identifiers alone. Of the rest, those can be found by what records say in
+//! which both sides name somebody; what remains (a phone that the person never
+//! logged in on) is hidden: nothing could tell whose it is.
 
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,6 +23,8 @@ struct Person {
     nodes: BTreeSet<String>,
     /// Identifiers that are connected with each other.
     components: Vec<BTreeSet<String>>,
+    /// Owner nodes of records that say a name.
+    named: BTreeSet<String>,
 }
 
 /// A source record of the truth.
@@ -33,6 +36,9 @@ pub struct SourceRecord<'a> {
     pub person: u32,
     /// Source records of a person with the same number are connected.
     pub component: usize,
+    /// Whether a record of its component says a name.
+    #[serde(skip)]
+    pub is_named: bool,
 }
 
 /// Agreement of profiles with the truth, over pairs of source records.
@@ -50,8 +56,10 @@ pub struct Agreement {
     pub pairs_connected: u64,
     /// Of those, pairs in one profile.
     pub pairs_found: u64,
-    /// Pairs of one person that no shared identifier connects.
-    pub pairs_unconnected: u64,
+    /// Pairs of one person.
+    pub pairs_planted: u64,
+    /// Of those, pairs that no shared identifier connects and of which a side names nobody.
+    pub pairs_hidden: u64,
 }
 
 impl Agreement {
@@ -61,8 +69,18 @@ impl Agreement {
     }
 
     /// Share of the connected pairs that were joined.
-    pub fn recall(&self) -> f64 {
+    pub fn recall_of_connected(&self) -> f64 {
         share(self.pairs_found, self.pairs_connected)
+    }
+
+    /// Share of all pairs of one person that were joined.
+    pub fn recall(&self) -> f64 {
+        share(self.pairs_right, self.pairs_planted)
+    }
+
+    /// Share of the pairs of one person that are not hidden that were joined.
+    pub fn recall_of_told(&self) -> f64 {
+        share(self.pairs_right, self.pairs_planted - self.pairs_hidden)
     }
 }
 
@@ -86,12 +104,18 @@ impl Truth {
         person.components.push(joined);
     }
 
+    /// Notes that a record of this owner says the person's name.
+    pub fn saw_name(&mut self, person: u32, owner: &str) {
+        self.people.entry(person).or_default().named.insert(owner.to_owned());
+    }
+
     /// Every source record, in the order of people and nodes.
     pub fn source_records(&self) -> impl Iterator<Item = SourceRecord<'_>> {
         self.people.iter().flat_map(|(&number, person)| {
             person.nodes.iter().map(move |node| {
                 let component = person.components.iter().position(|component| component.contains(node));
-                SourceRecord { node, person: number, component: component.unwrap_or(usize::MAX) }
+                let is_named = component.is_some_and(|place| !person.components[place].is_disjoint(&person.named));
+                SourceRecord { node, person: number, component: component.unwrap_or(usize::MAX), is_named }
             })
         })
     }
@@ -99,6 +123,7 @@ impl Truth {
     /// Compares with the profile of each node. A node without a profile counts as alone.
     pub fn agreement(&self, profile_of: &HashMap<String, String>) -> Agreement {
         let (mut by_profile, mut right, mut connected, mut found, mut planted) = Default::default();
+        let (mut named, mut nameless) = Default::default();
         let mut records = 0;
         for record in self.source_records() {
             let profile = profile_of.get(record.node).map_or(record.node, String::as_str);
@@ -108,6 +133,11 @@ impl Truth {
             count(&mut planted, record.person);
             count(&mut connected, (record.person, record.component));
             count(&mut found, (record.person, record.component, profile));
+            if record.is_named {
+                count(&mut named, record.person);
+            } else {
+                count(&mut nameless, (record.person, record.component));
+            }
         }
         Agreement {
             source_records: records,
@@ -116,7 +146,8 @@ impl Truth {
             pairs_right: pairs(&right),
             pairs_connected: pairs(&connected),
             pairs_found: pairs(&found),
-            pairs_unconnected: pairs(&planted) - pairs(&connected),
+            pairs_planted: pairs(&planted),
+            pairs_hidden: pairs(&planted) - pairs(&named) - pairs(&nameless),
         }
     }
 }
@@ -140,6 +171,7 @@ mod tests {
 
     fn truth() -> Truth {
         let mut truth = Truth::default();
+        truth.saw_name(1, "crm:contacts:1");
         for (person, identifiers) in [
             (1, &["anonymous_id:a"][..]),
             (1, &["user_id:u", "anonymous_id:a"]),
@@ -158,11 +190,10 @@ mod tests {
     fn check(profiles: &[(&str, &str)], joined: u64, right: u64, found: u64) {
         let profiles = profiles.iter().map(|&(node, profile)| (node.to_owned(), profile.to_owned())).collect();
         let agreement = truth().agreement(&profiles);
-        let expected = (joined, right, found, 3, 3, 5);
-        let Agreement { pairs_joined, pairs_right, pairs_found, pairs_connected, pairs_unconnected, .. } = agreement;
-        let seen =
-            (pairs_joined, pairs_right, pairs_found, pairs_connected, pairs_unconnected, agreement.source_records);
-        assert_eq!(seen, expected);
+        let Agreement { pairs_joined, pairs_right, pairs_found, .. } = agreement;
+        assert_eq!((pairs_joined, pairs_right, pairs_found), (joined, right, found));
+        let Agreement { pairs_connected, pairs_planted, pairs_hidden, source_records, .. } = agreement;
+        assert_eq!((pairs_connected, pairs_planted, pairs_hidden, source_records), (3, 6, 3, 5));
     }
 
     #[test]
@@ -177,9 +208,11 @@ mod tests {
 
     #[test]
     fn precision_and_recall_are_shares() {
-        let agreement =
+        let joined =
             Agreement { pairs_joined: 4, pairs_right: 3, pairs_connected: 8, pairs_found: 2, ..Agreement::default() };
-        assert_eq!((agreement.precision(), agreement.recall()), (0.75, 0.25));
+        let agreement = Agreement { pairs_planted: 12, pairs_hidden: 6, ..joined };
+        assert_eq!((agreement.precision(), agreement.recall_of_connected()), (0.75, 0.25));
+        assert_eq!((agreement.recall(), agreement.recall_of_told()), (0.25, 0.5));
         assert!((1.0..=1.0).contains(&Agreement::default().precision()));
     }
 }

@@ -116,6 +116,13 @@ impl DemoRecords {
         })
     }
 
+    /// The same records for servers of a mode of identity.
+    #[must_use]
+    pub fn in_mode(mut self, mode: &str) -> Self {
+        self.config = format!("{}\nidentity: {{mode: {mode}}}\n", self.config);
+        self
+    }
+
     /// Starts a server with the demo's sources and the files of a plan that come first.
     ///
     /// # Errors

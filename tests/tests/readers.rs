@@ -27,7 +27,7 @@ const REPLACED: [&str; 2] = ["profiles", "objects"];
 /// Sums of times are taken modulo this prime, so that they fit.
 const PRIME: u64 = 1_000_000_007;
 
-/// No compaction: the vectors are to stay.
+/// No compaction: the vectors are to stay. By identifiers alone, as `segments.py` works out who is who.
 const CONFIG: &str = r#"
 sources:
   - {name: web, type: http, write_key: wk}
@@ -35,6 +35,7 @@ sources:
      identifiers: {email: Email}, traits: {industry: Industry}}
   - {name: sales, type: file, path: deals.csv, record: object, key: Id, timestamp: Updated,
      object: {type: deals, fields: {stage: Stage, amount: Amount}, associations: {"crm:contacts": Contact}}}
+identity: {mode: deterministic}
 tables: {commit_interval_seconds: 1, compact_files: 1000, dead_rows_max: 1.0}
 "#;
 

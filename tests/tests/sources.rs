@@ -12,7 +12,9 @@ use tributary_tests::{Accounts, Server, ServerOptions, run_driver, tributary_in}
 /// How long a change of a file may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const CONTACTS: &str = "sources: [{name: crm, type: file, path: contacts.csv, record: identify, key: Id, \
+/// Contacts of a file; by identifiers alone, so that invented rows that look alike stay one profile each.
+const CONTACTS: &str = "identity: {mode: deterministic}\n\
+    sources: [{name: crm, type: file, path: contacts.csv, record: identify, key: Id, \
     identifiers: {email: Email}, traits: {first_name: First Name, email: Email, city: City}}]\n";
 
 /// Starts a server whose folder holds a file.

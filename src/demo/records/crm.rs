@@ -4,15 +4,19 @@
 use super::{COMPANIES, CRM, DEALS, Records, TICKETS, Table};
 use crate::demo::names;
 use crate::demo::people::{DAY, Person, STORY_END, iso, pick, rng};
+use crate::demo::told::{Says, Told};
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-const CONTACT_COLUMNS: [&str; 10] = [
+const CONTACT_COLUMNS: [&str; 13] = [
     "Id",
     "First Name",
     "Last Name",
     "Email",
     "Phone",
+    "Birth Date",
+    "Street",
+    "Postcode",
     "City",
     "Company Id",
     "Lead Status",
@@ -24,10 +28,19 @@ const DEAL_COLUMNS: [&str; 8] =
     ["Deal Id", "Name", "Stage", "Amount", "Currency", "Contact Id", "Company Id", "Updated At"];
 const TICKET_COLUMNS: [&str; 6] = ["Ticket Id", "Subject", "Status", "Priority", "Contact Id", "Updated At"];
 
+/// Columns of a contact that differ from one row to another.
+const EMAIL: usize = 3;
+const LEAD_STATUS: usize = 10;
+const WEBSITE_USER: usize = 11;
+const UPDATED_AT: usize = 12;
+
 /// Stages of a deal, in their order; the last two end it.
 pub const STAGES: [&str; 6] = ["lead", "qualified", "proposal", "negotiation", "won", "lost"];
 /// What sellers write where they know no email address.
 const NO_EMAIL: [&str; 4] = ["", "unknown", "n/a", "none"];
+/// How often sellers note what; where they have entered somebody already, they know less.
+const FIRST_ENTRY: Says = Says { birth: 0.85, phone: 0.7, address: 0.7 };
+const SECOND_ENTRY: Says = Says { birth: 0.75, phone: 0.6, address: 0.6 };
 
 /// The tables, with the companies filled in.
 pub fn tables(seed: u64, people: u32) -> Vec<Table> {
@@ -48,13 +61,13 @@ fn table(source: &'static str, file: &'static str, columns: &'static [&'static s
 fn company(seed: u64, number: u32) -> Vec<String> {
     let mut rng = rng(seed, number, "company");
     let name = format!("{} {}", pick(&names::COMPANY_FIRST, &mut rng), pick(&names::COMPANY_SECOND, &mut rng));
-    let culture = &names::CULTURES[rng.random_range(0..names::CULTURES.len())];
+    let culture = names::culture(&mut rng);
     vec![
         number.to_string(),
         name,
         pick(&names::INDUSTRIES, &mut rng).to_owned(),
         rng.random_range(2..5000).to_string(),
-        pick(culture.cities, &mut rng).to_owned(),
+        culture.place(&mut rng).name,
         iso(STORY_END - rng.random_range(1..300) * DAY),
     ]
 }
@@ -64,6 +77,9 @@ pub fn entries(seed: u64, person: &Person, records: &mut Records) {
     let Some(contact_id) = person.contact_id else { return };
     let mut rng = rng(seed, person.number, "crm");
     contact(person, contact_id, records, &mut rng);
+    if let Some(contact_id) = person.second_contact_id {
+        second_contact(person, contact_id, records, &mut rng);
+    }
     if rng.random_bool(0.3) {
         deal(person, contact_id, records, &mut rng);
     }
@@ -75,24 +91,15 @@ pub fn entries(seed: u64, person: &Person, records: &mut Records) {
 fn contact(person: &Person, contact_id: u32, records: &mut Records, rng: &mut SmallRng) {
     let has_email = rng.random_bool(0.85);
     let user_id = person.user_id.as_ref().filter(|_| rng.random_bool(if has_email { 0.3 } else { 0.6 }));
-    let status = pick(&["new", "working", "customer", "customer", "closed"], rng);
-    let row = vec![
-        contact_id.to_string(),
-        person.given.to_owned(),
-        person.family.to_owned(),
-        if has_email { person.email_as_typed(rng) } else { pick(&NO_EMAIL, rng).to_owned() },
-        if rng.random_bool(0.7) { person.phone_as_typed(rng) } else { String::new() },
-        person.city.to_owned(),
-        person.company.to_string(),
-        status.to_owned(),
-        user_id.cloned().unwrap_or_default(),
-        iso(person.since + rng.random_range(0..20) * DAY),
-    ];
+    let mut row = entry(person, contact_id, Told::exactly(person, FIRST_ENTRY, rng), rng);
+    row[EMAIL] = if has_email { person.email_as_typed(rng) } else { pick(&NO_EMAIL, rng).to_owned() };
+    row[WEBSITE_USER] = user_id.cloned().unwrap_or_default();
     let email = has_email.then(|| format!("email:{}", person.email));
     let user_id = user_id.map(|user_id| format!("user_id:{user_id}"));
     let own = format!("crm:contacts:{contact_id}");
     let identifiers: Vec<String> = std::iter::once(own).chain(user_id).chain(email).collect();
     records.truth.saw(person.number, &identifiers);
+    records.truth.saw_name(person.number, &identifiers[0]);
     let contacts = records.table(CRM);
     if rng.random_bool(0.02) {
         contacts.rows.extend([row.clone(), row.clone()]);
@@ -100,7 +107,7 @@ fn contact(person: &Person, contact_id: u32, records: &mut Records, rng: &mut Sm
     if rng.random_bool(0.05) {
         // The export holds an older version of the row, too.
         let mut older = row.clone();
-        (older[7], older[9]) = ("new".to_owned(), iso(person.since));
+        (older[LEAD_STATUS], older[UPDATED_AT]) = ("new".to_owned(), iso(person.since));
         contacts.rows.push(older);
     }
     let broken = vec![format!("{contact_id}x"), "columns".to_owned(), "are missing".to_owned()];
@@ -111,10 +118,35 @@ fn contact(person: &Person, contact_id: u32, records: &mut Records, rng: &mut Sm
     }
 }
 
+/// A row of a contact, without email and user.
+fn entry(person: &Person, contact_id: u32, told: Told, rng: &mut SmallRng) -> Vec<String> {
+    let Told { given, family, birth, phone, street, postcode } = told;
+    let status = pick(&["new", "working", "customer", "customer", "closed"], rng).to_owned();
+    let updated_at = iso(person.since + rng.random_range(0..20) * DAY);
+    let (company, city) = (person.company.to_string(), person.city.clone());
+    let (email, user) = (String::new(), String::new());
+    let id = contact_id.to_string();
+    vec![id, given, family, email, phone, birth, street, postcode, city, company, status, user, updated_at]
+}
+
+/// Somebody who did not look first enters the person again, under another key
+/// and without anything that names the person by itself.
+fn second_contact(person: &Person, contact_id: u32, records: &mut Records, rng: &mut SmallRng) {
+    let mut row = entry(person, contact_id, Told::hastily(person, SECOND_ENTRY, rng), rng);
+    let mut identifiers = vec![format!("crm:contacts:{contact_id}")];
+    if rng.random_bool(0.4) {
+        row[EMAIL].clone_from(&person.other_email);
+        identifiers.push(format!("email:{}", person.other_email));
+    }
+    records.truth.saw(person.number, &identifiers);
+    records.truth.saw_name(person.number, &identifiers[0]);
+    records.table(CRM).rows.push(row);
+}
+
 fn deal(person: &Person, contact_id: u32, records: &mut Records, rng: &mut SmallRng) {
     let reached = rng.random_range(0..STAGES.len());
     let amount = rng.random_range(50_000..5_000_000);
-    let name = format!("{} {}", person.family, pick(&["renewal", "new business", "upgrade, seats"], rng));
+    let name = format!("{} {}", person.family.written, pick(&["renewal", "new business", "upgrade, seats"], rng));
     let begun = person.since + rng.random_range(1..15) * DAY;
     // A deal that ended in one of the last two stages went through the first four.
     let steps = (0..reached.min(4)).chain([reached]);

@@ -4,6 +4,7 @@
 use super::{Records, SURVEY};
 use crate::demo::names::{COMPLAINTS, PRAISE, SHRUGS};
 use crate::demo::people::{DAY, Person, STORY_END, iso, pick, rng};
+use crate::demo::told::{Says, Told};
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 use serde_json::{Value, json};
@@ -25,24 +26,57 @@ const SURVEYS: [Survey; 3] = [
     Survey { id: "ticket-csat", metric: "csat", scale: (1, 5), days_before: 60, rate: 0.2 },
 ];
 
-/// Adds the answers of a person.
+/// How often those who answer say what.
+const SAYS: Says = Says { birth: 0.75, phone: 0.5, address: 0.4 };
+
+/// Adds the answers of a person; some people have another address for such things.
 pub fn answers(seed: u64, person: &Person, records: &mut Records) {
     if !person.answers {
         return;
     }
     let mut rng = rng(seed, person.number, "survey");
+    let other_email = rng.random_bool(0.25).then_some(&person.other_email);
     for survey in &SURVEYS {
         let sent_at = STORY_END - survey.days_before * DAY;
         if sent_at < person.since || !rng.random_bool(survey.rate) {
             continue;
         }
-        records.surveys.push(answer(person, survey, sent_at, &mut rng));
-        records.truth.saw(person.number, &[format!("email:{}", person.email)]);
+        let mut answer = answer(person, survey, sent_at, &mut rng);
+        if let Some(other_email) = other_email {
+            let told = Told::hastily(person, SAYS, &mut rng);
+            answer["contact"] = contact(other_email, &person.city, told);
+        } else if rng.random_bool(0.5) {
+            let (told, email) = (Told::exactly(person, SAYS, &mut rng), person.email_as_typed(&mut rng));
+            answer["contact"] = contact(&email, &person.city, told);
+        }
+        let owner = format!("email:{}", other_email.unwrap_or(&person.email));
+        if answer["contact"]["last_name"].is_string() {
+            records.truth.saw_name(person.number, &owner);
+        }
+        records.surveys.push(answer);
+        records.truth.saw(person.number, &[owner]);
     }
     if rng.random_bool(0.01) {
         records.surveys.push(json!({"survey": "nps-2026-h1", "note": format!("no id {}", person.number)}));
         records.broke(SURVEY);
     }
+}
+
+/// Who answers, as they say themselves; what is not said is left out.
+fn contact(email: &str, city: &str, told: Told) -> Value {
+    let Told { given, family, birth, phone, street, postcode } = told;
+    let said = [
+        ("email", email.to_owned()),
+        ("first_name", given),
+        ("last_name", family),
+        ("birth_date", birth),
+        ("phone", phone),
+        ("street", street),
+        ("postcode", postcode),
+        ("city", city.to_owned()),
+    ];
+    let said = said.into_iter().filter(|(_, text)| !text.is_empty());
+    Value::Object(said.map(|(name, text)| (name.to_owned(), text.into())).collect())
 }
 
 fn answer(person: &Person, survey: &Survey, sent_at: i64, rng: &mut SmallRng) -> Value {

@@ -3,6 +3,7 @@
 
 use super::{Records, WEB};
 use crate::demo::people::{DAY, Device, Person, STORY_END, iso, pick, rng};
+use crate::demo::told::{Says, Told};
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 use serde_json::{Value, json};
@@ -15,6 +16,10 @@ const PAGES: [(&str, &str); 5] =
 /// What people do before and after they signed up.
 const ANONYMOUS_EVENTS: [&str; 3] = ["Pricing Viewed", "Video Played", "Signup Started"];
 const KNOWN_EVENTS: [&str; 4] = ["Project Created", "Report Exported", "Colleague Invited", "Pricing Viewed"];
+
+/// How often those who sign up, or leave an address for news, say what.
+const ACCOUNT: Says = Says { birth: 0.8, phone: 0.5, address: 0.5 };
+const VISITOR: Says = Says { birth: 0.5, phone: 0.3, address: 0.0 };
 
 /// Adds all visits of a person.
 pub fn visits(seed: u64, person: &Person, records: &mut Records) {
@@ -118,20 +123,18 @@ impl Visitor<'_> {
     fn sign_up(&mut self, caller: Caller<'_>) {
         let person = self.person;
         let mut traits = json!({
-            "firstName": person.given,
-            "lastName": person.family,
+            "firstName": person.given.written,
+            "lastName": person.family.written,
             "email": person.email_as_typed(&mut self.rng),
             "city": person.city,
             "country": person.country,
-            "age": person.age,
+            "age": person.age(),
             "plan": pick(&["free", "free", "pro", "business"], &mut self.rng),
             "title": pick(&["engineer", "manager", "owner"], &mut self.rng),
             "newsletter": person.gets_mail,
             "createdAt": iso(caller.at),
         });
-        if self.rng.random_bool(0.5) {
-            traits["phone"] = person.phone_as_typed(&mut self.rng).into();
-        }
+        self.say(ACCOUNT, &mut traits);
         self.send(caller, json!({"type": "identify", "traits": traits}));
         self.send(caller, json!({"type": "track", "event": "Signed Up", "properties": {"plan": traits["plan"]}}));
         let company = json!({"type": "group", "groupId": person.company.to_string(), "traits": {"plan": "team"}});
@@ -145,7 +148,7 @@ impl Visitor<'_> {
     fn log_in(&mut self, caller: Caller<'_>) {
         let traits = match self.rng.random_range(0..6) {
             0 => json!({"title": null}),
-            1 => json!({"age": self.person.age.to_string(), "newsletter": "yes"}),
+            1 => json!({"age": self.person.age().to_string(), "newsletter": "yes"}),
             2 => json!({"plan": "pro", "Lead Status": "new"}),
             3 => json!({"email": pick(&["unknown", "null", "n/a"], &mut self.rng), "last_seen": iso(caller.at)}),
             4 => json!({"email": self.person.email_as_typed(&mut self.rng)}),
@@ -156,8 +159,31 @@ impl Visitor<'_> {
 
     /// An anonymous visitor leaves an email address.
     fn subscribe(&mut self, caller: Caller<'_>) {
-        let email = self.person.email_as_typed(&mut self.rng);
-        self.send(caller, json!({"type": "identify", "traits": {"email": email, "newsletter": true}}));
+        let is_other = self.rng.random_bool(0.3);
+        let email = if is_other { self.person.other_email.clone() } else { self.person.email_as_typed(&mut self.rng) };
+        let mut traits = json!({"email": email, "newsletter": true});
+        if is_other || self.rng.random_bool(0.4) {
+            traits["firstName"] = self.person.given.written.as_str().into();
+            traits["lastName"] = self.person.family.written.as_str().into();
+            traits["city"] = self.person.city.as_str().into();
+            self.say(VISITOR, &mut traits);
+        }
+        self.send(caller, json!({"type": "identify", "traits": traits}));
+    }
+
+    /// Adds what else the person says of itself.
+    fn say(&mut self, says: Says, traits: &mut Value) {
+        let told = Told::exactly(self.person, says, &mut self.rng);
+        if !told.birth.is_empty() {
+            traits["birthday"] = told.birth.into();
+        }
+        if !told.phone.is_empty() {
+            traits["phone"] = told.phone.into();
+        }
+        if !told.street.is_empty() {
+            let city = &self.person.city;
+            traits["address"] = json!({"street": told.street, "postalCode": told.postcode, "city": city});
+        }
     }
 
     /// Adds the ids, the context and the time, and notes whose record it is.
@@ -175,7 +201,7 @@ impl Visitor<'_> {
             _ => {}
         }
         let email = message["traits"]["email"].as_str().unwrap_or_default().trim().to_lowercase();
-        if email == self.person.email {
+        if email == self.person.email || email == self.person.other_email {
             identifiers.push(format!("email:{email}"));
         }
         if caller.known && message["type"] != "alias" && self.rng.random_bool(0.02) {
@@ -201,6 +227,9 @@ impl Visitor<'_> {
         self.sent += 1;
         message["messageId"] = format!("web-{}-{}", self.person.number, self.sent).into();
         message["timestamp"] = iso(caller.at).into();
+        if let Some(owner) = identifiers.first().filter(|_| message["traits"]["lastName"].is_string()) {
+            self.records.truth.saw_name(self.person.number, owner);
+        }
         self.records.web.push(message);
         self.records.truth.saw(self.person.number, identifiers);
     }
