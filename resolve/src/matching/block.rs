@@ -5,8 +5,8 @@
 
 use super::bounds::Bounds;
 use super::hash;
-use super::keys::{Key, Keys, Kind};
-use super::open::{Met, Open};
+use super::keys::{KINDS, Key, Keys, Kind};
+use super::open::{Met, Open, grouped};
 use super::shared::{Lookup, Shared};
 use super::threads::{joined, map_parts};
 
@@ -83,7 +83,9 @@ pub(crate) const RULES: &[Rule] = {
 pub(crate) fn candidates(mut keys: Keys, records: &[u64], threads: usize) -> Vec<(u32, u32)> {
     let most = Bounds::REAL.open;
     let shared = Shared::of(&mut keys, |kind, carriers| carriers as usize <= most && proposes_alone(kind));
-    let open = Open::of_entries(keys.rows(), most, threads, |rule| telling_entries(&keys, rule));
+    let open = Open::of_members(keys.rows(), threads, |rules| {
+        telling_entries(&keys, rules).iter().flat_map(|entries| grouped(entries, most)).collect()
+    });
     drop(keys);
     let rows: Vec<u32> = (0..records.len() as u32).collect();
     let found = map_parts(threads, &rows, |rows| {
@@ -118,24 +120,31 @@ fn proposes_alone(kind: usize) -> bool {
 
 /// Hash of the key above, row below, sorted.
 pub(crate) fn entries(keys: &Keys, rule: Rule) -> Vec<u64> {
-    gathered(keys, |keys, give| block_keys(keys, rule, give))
-}
-
-/// As [`entries`], of keys that are marked where they are open by themselves,
-/// without what proposes no further pair: two keys of which one is open, or
-/// one that is not.
-fn telling_entries(keys: &Keys, rule: Rule) -> Vec<u64> {
-    gathered(keys, |keys, give| {
-        let wanted = rule.1.is_none();
-        made_by(keys, rule, |key| key.is_marked() == wanted, give);
-    })
-}
-
-fn gathered(keys: &Keys, make: impl Fn(&[Key], &mut dyn FnMut(u64))) -> Vec<u64> {
     let mut entries = Vec::new();
     for row in 0..keys.rows() {
-        make(keys.of(row), &mut |key| entries.push(key | row as u64));
+        block_keys(keys.of(row), rule, |key| entries.push(key | row as u64));
     }
+    sorted(entries)
+}
+
+/// As [`entries`], of several rules and of keys that are marked where they are
+/// open by themselves, without what proposes no further pair: two keys of which
+/// one is open, or one that is not. Left out with it are keys that collide in the
+/// bits an entry has for them: a few in a million, of strangers.
+fn telling_entries(keys: &Keys, rules: &[Rule]) -> Vec<Vec<u64>> {
+    let mut entries = vec![Vec::new(); rules.len()];
+    for row in 0..keys.rows() {
+        let by_kind = ByKind::of(keys.of(row));
+        for (rule, entries) in rules.iter().zip(&mut entries) {
+            let wanted = rule.1.is_none();
+            let give = |key| entries.push(key | row as u64);
+            made_by(|kind| by_kind.keys(kind), *rule, |key| key.is_marked() == wanted, give);
+        }
+    }
+    entries.into_iter().map(sorted).collect()
+}
+
+fn sorted(mut entries: Vec<u64>) -> Vec<u64> {
     entries.sort_unstable();
     entries.dedup();
     entries
@@ -143,20 +152,43 @@ fn gathered(keys: &Keys, make: impl Fn(&[Key], &mut dyn FnMut(u64))) -> Vec<u64>
 
 /// Gives what a rule makes of a record's keys: hashes above, room for a row below.
 pub(crate) fn block_keys(keys: &[Key], rule: Rule, give: impl FnMut(u64)) {
-    made_by(keys, rule, |_| true, give);
+    made_by(|kind| of_kind(keys, kind), rule, |_| true, give);
 }
 
-fn made_by(keys: &[Key], rule: Rule, tells: impl Fn(&Key) -> bool, mut give: impl FnMut(u64)) {
+fn made_by<'a>(keys: impl Fn(Kind) -> &'a [Key], rule: Rule, tells: impl Fn(&Key) -> bool, mut give: impl FnMut(u64)) {
     let mut give = |hash: u64| give((hash >> ROW_BITS) << ROW_BITS);
-    let firsts = of_kind(keys, rule.0);
+    let firsts = keys(rule.0);
     let Some(second) = rule.1 else {
         return firsts.iter().filter(|key| tells(key)).for_each(|key| give(hash::mix(key.identity())));
     };
     for (index, first) in firsts.iter().enumerate().filter(|(_, key)| tells(key)) {
-        let seconds = if second == rule.0 { &firsts[index + 1..] } else { of_kind(keys, second) };
+        let seconds = if second == rule.0 { &firsts[index + 1..] } else { keys(second) };
         for second in seconds.iter().filter(|key| tells(key)) {
             give(hash::ordered(first.identity(), second.identity()));
         }
+    }
+}
+
+/// A record's keys, and where those of each kind start.
+struct ByKind<'a> {
+    keys: &'a [Key],
+    starts: [usize; KINDS + 1],
+}
+
+impl<'a> ByKind<'a> {
+    fn of(keys: &'a [Key]) -> Self {
+        let mut starts = [0; KINDS + 1];
+        for key in keys {
+            starts[key.kind() + 1] += 1;
+        }
+        for kind in 0..KINDS {
+            starts[kind + 1] += starts[kind];
+        }
+        Self { keys, starts }
+    }
+
+    fn keys(&self, kind: Kind) -> &'a [Key] {
+        &self.keys[self.starts[kind as usize]..self.starts[kind as usize + 1]]
     }
 }
 
@@ -181,15 +213,14 @@ struct Ranking<'a> {
     records: &'a [u64],
     lookup: Lookup<'a>,
     weights: Vec<u16>,
-    ranked: Vec<u16>,
     /// Partners that weigh as much as the last one kept, by the hash of the pair.
     tied: Vec<(u64, u32)>,
 }
 
 impl<'a> Ranking<'a> {
     fn new(shared: &'a Shared, records: &'a [u64]) -> Self {
-        let (weights, ranked, tied) = Default::default();
-        Self { records, lookup: Lookup::new(shared), weights, ranked, tied }
+        let (weights, tied) = Default::default();
+        Self { records, lookup: Lookup::new(shared), weights, tied }
     }
 
     /// Leaves the best partners of `row`, in no order: those of the greatest
@@ -199,8 +230,7 @@ impl<'a> Ranking<'a> {
             return;
         }
         self.lookup.weigh(row, partners, &mut self.weights);
-        self.ranked.clone_from(&self.weights);
-        let (_, &mut least, _) = self.ranked.select_nth_unstable_by(PARTNERS - 1, |one, other| other.cmp(one));
+        let least = least_kept(&self.weights);
         self.tied.clear();
         let mut kept = 0;
         for index in 0..partners.len() {
@@ -216,5 +246,40 @@ impl<'a> Ranking<'a> {
         partners.truncate(kept);
         self.tied.sort_unstable();
         partners.extend(self.tied.iter().take(PARTNERS - kept).map(|&(_, partner)| partner));
+    }
+}
+
+/// The weight of the last partner that is kept, of more than are kept.
+fn least_kept(weights: &[u16]) -> u16 {
+    let mut kept = [0; PARTNERS];
+    for &weight in weights {
+        if weight <= kept[0] {
+            continue;
+        }
+        let mut place = 0;
+        while place + 1 < PARTNERS && kept[place + 1] < weight {
+            kept[place] = kept[place + 1];
+            place += 1;
+        }
+        kept[place] = weight;
+    }
+    kept[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_weight_kept_is_that_of_the_sorted_list() {
+        for count in [PARTNERS + 1, 40, 400] {
+            for spread in [1, 3, 50, 1 << 16] {
+                let weights: Vec<u16> =
+                    (0..count as u64).map(|place| (hash::mix(place * spread) % spread) as u16).collect();
+                let mut sorted = weights.clone();
+                sorted.sort_unstable_by(|one, other| other.cmp(one));
+                assert_eq!(least_kept(&weights), sorted[PARTNERS - 1], "{count} of {spread}");
+            }
+        }
     }
 }

@@ -8,6 +8,9 @@ use std::hint::black_box;
 /// Marks the last of the rows that share a key.
 const LAST: u32 = 1 << 31;
 
+/// Rules whose members one thread finds before they are put with the others.
+const TOGETHER: usize = 8;
+
 /// Who carries which of the open keys.
 pub(crate) struct Open {
     /// The rows of one key after those of another.
@@ -21,23 +24,17 @@ pub(crate) struct Open {
 impl Open {
     /// Finds the keys that at least two and at most `most` records carry.
     pub(crate) fn new(keys: &Keys, most: usize, threads: usize) -> Self {
-        Self::of_entries(keys.rows(), most, threads, |rule| entries(keys, rule))
+        Self::of_members(keys.rows(), threads, |rules| {
+            rules.iter().flat_map(|rule| grouped(&entries(keys, *rule), most)).collect()
+        })
     }
 
-    /// As [`Open::new`], of the sorted entries that each rule makes.
-    pub(crate) fn of_entries(
-        rows: usize,
-        most: usize,
-        threads: usize,
-        entries: impl Fn(Rule) -> Vec<u64> + Sync,
-    ) -> Self {
+    /// As [`Open::new`], of the members that some rules make, see [`grouped`].
+    pub(crate) fn of_members(rows: usize, threads: usize, of_rules: impl Fn(&[Rule]) -> Vec<u32> + Sync) -> Self {
         let mut members: Vec<u32> = Vec::new();
-        for rules in RULES.chunks(threads.max(1)) {
-            let open = map_parts(threads, rules, |rules| {
-                rules.iter().flat_map(|rule| grouped(&entries(*rule), most)).collect::<Vec<_>>()
-            });
-            for open in &open {
-                members.extend_from_slice(open);
+        for rules in RULES.chunks(TOGETHER * threads.max(1)) {
+            for open in map_parts(threads, rules, &of_rules) {
+                members.extend_from_slice(&open);
             }
         }
         let mut starts = vec![0u32; rows + 1];
@@ -124,7 +121,7 @@ impl Met {
 }
 
 /// The rows of sorted entries that share an open key, the last of each marked.
-fn grouped(entries: &[u64], most: usize) -> Vec<u32> {
+pub(crate) fn grouped(entries: &[u64], most: usize) -> Vec<u32> {
     let row = |entry: &u64| super::block::row(*entry);
     let mut members = Vec::new();
     for group in entries.chunk_by(|one, other| super::block::same_key(*one, *other)) {

@@ -61,7 +61,8 @@ impl ColumnBuilder {
     }
 
     fn code(&mut self) {
-        self.places.fetch(self.waiting.iter().map(|&(_, hash)| hash));
+        let likely = self.places.likely(self.waiting.iter().map(|&(_, hash)| hash));
+        self.column.values.fetch(likely);
         let mut start = 0;
         for (end, hash) in self.waiting.drain(..) {
             let cell = &self.cells[start..end];
@@ -116,17 +117,20 @@ impl Column {
         let mut renumbered = vec![MISSING; self.values.len()];
         let mut values = Texts::as_large_as(&self.values);
         let mut codes = Vec::with_capacity(order.len());
-        for &row in order {
-            let code = self.codes[row as usize];
-            let Some(new) = renumbered.get_mut(code as usize) else {
-                codes.push(MISSING);
-                continue;
-            };
-            if *new == MISSING {
-                *new = u32::try_from(values.len()).unwrap_or(MISSING);
-                values.push(self.values.get(code as usize).unwrap_or_default());
+        for rows in order.chunks(CODED) {
+            let old = rows.iter().map(|&row| self.codes[row as usize]);
+            self.values.fetch(old.clone());
+            for code in old {
+                let Some(new) = renumbered.get_mut(code as usize) else {
+                    codes.push(MISSING);
+                    continue;
+                };
+                if *new == MISSING {
+                    *new = u32::try_from(values.len()).unwrap_or(MISSING);
+                    values.push(self.values.get(code as usize).unwrap_or_default());
+                }
+                codes.push(*new);
             }
-            codes.push(*new);
         }
         (self.values, self.codes) = (values, codes);
     }
