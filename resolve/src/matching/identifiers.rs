@@ -58,7 +58,7 @@ pub(crate) fn sharpen(classes: &mut [Class], identifiers: &[Identifier], sample:
 }
 
 /// Probability that a pair of these levels came about by chance.
-fn chance_of(classes: &[Class], levels: &[usize]) -> f64 {
+pub(crate) fn chance_of(classes: &[Class], levels: &[usize]) -> f64 {
     let mass = |class: &Class| {
         class.probabilities.iter().zip(levels).fold(class.pairs, |mass, (levels, &level)| mass * levels[level])
     };

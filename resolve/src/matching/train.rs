@@ -5,7 +5,7 @@ use super::em::{Mixture, Sample, fit};
 use super::field::{Comparer, Field, Fields, Pattern};
 use super::generic::Limits;
 use super::hash::{FastMap, mix, pair};
-use super::identifiers::{Identifier, is_identifier, sharpen};
+use super::identifiers::{Identifier, chance_of, is_identifier, sharpen};
 use super::keys::KeyWeights;
 use super::model::{BUNDLE_LEVELS_MAX, Class, FieldModel, MODEL_VERSION, Model, bundle_level, radix};
 use super::role::Role;
@@ -30,6 +30,9 @@ const START_SHARE: f64 = 0.05;
 /// in pairs of the prior per pair observed. Left free, these classes take over
 /// matches with a damaged field; fixed, they miss what relatives share.
 const STRANGER_HOLD: f64 = 1.0;
+/// Rounds of telling chance from what else strangers have in common; each round
+/// takes away most of what the last one left.
+const CHANCE_ROUNDS: usize = 8;
 /// Values on fewer records than this are rare, however few records there are.
 const RARE_RECORDS: usize = 12;
 
@@ -81,10 +84,10 @@ pub(crate) fn train(
     let observed = counted(fields, &sampled, threads);
     let mut trainer = Trainer::new(models, fields.records.len(), candidates.len());
     trainer.bundle_by_role();
-    let first = trainer.model(&observed, &trainer.chance(&random), keys);
-    let strangers = without_matches(&random, &first);
+    let first = trainer.model(&observed, &random, &random, keys);
+    let (strangers, by_chance) = (without_matches(&random, &first), trainer.by_chance(&random, &first.classes));
     trainer.bundle_by_information(&strangers);
-    trainer.model(&observed, &trainer.chance(&strangers), keys)
+    trainer.model(&observed, &by_chance, &strangers, keys)
 }
 
 /// Candidates by hash of the pair, so that the sample is one of the set.
@@ -302,12 +305,36 @@ impl Trainer {
         self.bundles.iter().enumerate().filter_map(of_bundle).collect()
     }
 
-    fn model(&self, observed: &Counted, chance: &Chance, keys: &KeyWeights) -> Model {
-        let (names, prior) = self.prior(chance);
-        let level = |pattern: &Pattern| {
-            self.bundles.iter().map(|bundle| bundle_level(bundle, &self.measures, pattern)).collect()
-        };
-        let sample = Sample { patterns: observed.iter().map(|(pattern, pairs)| (level(pattern), *pairs)).collect() };
+    /// Sets chance to what random pairs have in common by chance alone. Relatives
+    /// and others who share something are among them, and have classes of their
+    /// own: counted twice, they would outweigh matches.
+    fn chance_alone(&self, random: &Counted, classes: &mut [Class]) -> Chance {
+        let mut chance = self.chance(random);
+        for _ in 0..CHANCE_ROUNDS {
+            chance = self.chance(&self.by_chance(random, classes));
+            if let Some(last) = classes.last_mut() {
+                last.probabilities.clone_from(&chance.bundles);
+            }
+        }
+        chance
+    }
+
+    /// Random pairs, each counted for as much of it as is chance.
+    fn by_chance(&self, random: &Counted, classes: &[Class]) -> Counted {
+        random.iter().map(|(pattern, pairs)| (*pattern, pairs * chance_of(classes, &self.levels(pattern)))).collect()
+    }
+
+    fn levels(&self, pattern: &Pattern) -> Vec<usize> {
+        self.bundles.iter().map(|bundle| bundle_level(bundle, &self.measures, pattern)).collect()
+    }
+
+    /// The model of the candidates observed: its classes start from what pairs
+    /// have in common `by_chance`, and chance ends as what `random` ones have.
+    fn model(&self, observed: &Counted, by_chance: &Counted, random: &Counted, keys: &KeyWeights) -> Model {
+        let chance = self.chance(by_chance);
+        let (names, prior) = self.prior(&chance);
+        let patterns = observed.iter().map(|(pattern, pairs)| (self.levels(pattern), *pairs)).collect();
+        let sample = Sample { patterns };
         let mut fitted = fit(&sample, &prior);
         if let Some(last) = fitted.probabilities.last_mut() {
             last.clone_from(&chance.bundles);
@@ -320,8 +347,9 @@ impl Trainer {
         }
         let class = |((name, pairs), probabilities)| Class { name, pairs, probabilities };
         let mut classes: Vec<Class> = names.into_iter().zip(pairs).zip(fitted.probabilities).map(class).collect();
+        let chance = self.chance_alone(random, &mut classes);
         let sampled: f64 = sample.patterns.iter().map(|(_, pairs)| pairs).sum();
-        sharpen(&mut classes, &self.identifiers(chance), &sample, self.candidates as f64 / sampled.max(1.0));
+        sharpen(&mut classes, &self.identifiers(&chance), &sample, self.candidates as f64 / sampled.max(1.0));
         Model {
             version: MODEL_VERSION,
             records: self.records as u64,
@@ -388,6 +416,37 @@ mod tests {
         assert!(information(0, 1, &cells([[900.0, 90.0], [90.0, 9.0]])) < 1e-6);
         assert!(information(0, 1, &cells([[900.0, 0.0], [0.0, 100.0]])) > 0.999);
         assert!(information(0, 1, &Vec::new()) < 1e-6);
+    }
+
+    #[test]
+    fn what_another_class_explains_is_not_chance() {
+        let field = |name: &str| FieldModel {
+            name: name.into(),
+            role: Role::Text,
+            measure: Measure::Exact,
+            day_order: None,
+            house_number: None,
+            generic: Limits::default(),
+            common: Vec::new(),
+        };
+        let trainer = Trainer::new(vec![field("street"), field("name")], 1000, 1000);
+        let random: Counted = vec![(pattern([1, 1]), 99_000.0), (pattern([1, 2]), 900.0), (pattern([2, 1]), 100.0)];
+        let chance_of_street = |household: f64| {
+            let class = |name: &str, pairs, street: f64, equal: f64| Class {
+                name: name.into(),
+                pairs,
+                probabilities: vec![vec![1.0, 1.0 - street, street], vec![1.0, 1.0 - equal, equal]],
+            };
+            let mut classes = [
+                class("match", 1.0, 0.9, 0.9),
+                class("household", household, 0.99, 0.01),
+                class("chance", 100_000.0, 0.001, 0.01),
+            ];
+            trainer.chance_alone(&random, &mut classes);
+            classes[2].probabilities[0][2]
+        };
+        assert!((chance_of_street(0.0) - 0.001).abs() < 1e-4, "{}", chance_of_street(0.0));
+        assert!(chance_of_street(1000.0) < 1e-5, "{}", chance_of_street(1000.0));
     }
 
     #[test]
