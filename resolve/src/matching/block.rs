@@ -155,6 +155,14 @@ pub(crate) fn block_keys(keys: &[Key], rule: Rule, give: impl FnMut(u64)) {
     made_by(|kind| of_kind(keys, kind), rule, |_| true, give);
 }
 
+/// Gives what every rule makes of a record's keys, with the place of the rule.
+pub(crate) fn all_block_keys(keys: &[Key], mut give: impl FnMut(usize, u64)) {
+    let by_kind = ByKind::of(keys);
+    for (place, &rule) in RULES.iter().enumerate() {
+        made_by(|kind| by_kind.keys(kind), rule, |_| true, |key| give(place, key));
+    }
+}
+
 fn made_by<'a>(keys: impl Fn(Kind) -> &'a [Key], rule: Rule, tells: impl Fn(&Key) -> bool, mut give: impl FnMut(u64)) {
     let mut give = |hash: u64| give((hash >> ROW_BITS) << ROW_BITS);
     let firsts = keys(rule.0);

@@ -128,8 +128,8 @@ impl Keys {
         let mut of_row = Vec::new();
         keys.starts.push(0);
         for row in 0..rows {
-            for (field, by_value) in fields.all.iter().zip(&by_value) {
-                for &code in field.values_of(&field.codes[row]) {
+            for ((field, code), by_value) in fields.all.iter().zip(fields.codes(row as u32)).zip(&by_value) {
+                for &code in field.values_of(code) {
                     of_row.extend_from_slice(by_value.of_value(code as usize));
                 }
             }
@@ -195,11 +195,16 @@ impl Keys {
 
     /// Writes the weights into the keys.
     pub(crate) fn weigh(&mut self, weights: &KeyWeights) {
-        let weigher = Weigher::new(weights);
+        self.weigh_by(&Weigher::new(weights));
+    }
+
+    /// Writes the weights into the keys.
+    pub(crate) fn weigh_by(&mut self, weigher: &Weigher) {
         self.keys.iter_mut().for_each(|key| *key = weigher.weighed(*key));
     }
 
     /// Puts together the keys of records, weighed, each record's sorted.
+    #[cfg(test)]
     pub(crate) fn of_records<'a>(records: impl Iterator<Item = &'a [Key]>) -> Self {
         let mut keys = Self { keys: Vec::new(), starts: vec![0] };
         for record in records {

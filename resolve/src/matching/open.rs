@@ -37,6 +37,11 @@ impl Open {
                 members.extend_from_slice(&open);
             }
         }
+        Self::of(members, rows)
+    }
+
+    /// Puts together what [`grouped`] found of each rule.
+    pub(crate) fn of(members: Vec<u32>, rows: usize) -> Self {
         let mut starts = vec![0u32; rows + 1];
         for member in &members {
             starts[(member & !LAST) as usize] += 1;

@@ -40,7 +40,7 @@ impl Engine {
         let mut touched = Pairs::default();
         for &slot in &others {
             let keys = self.weigher.keys(&self.contents.fields.all, self.contents.fields.codes(slot));
-            self.partners.rekey(slot, keys, &mut touched);
+            self.partners.rekey(slot, &keys, &mut touched);
         }
         let edges = self.edges_that_change(touched);
         draft.moved.extend(others);
@@ -117,8 +117,9 @@ impl Engine {
 
     /// The touched pairs whose edge appears, vanishes or weighs otherwise.
     fn edges_that_change(&mut self, touched: Pairs) -> Vec<Edge> {
-        let mut pairs: Vec<(u32, u32)> = touched.into_iter().collect();
+        let mut pairs = touched;
         pairs.sort_unstable();
+        pairs.dedup();
         self.work.pairs += pairs.len() as u64;
         self.scoring(|engine, score| {
             let edge = |(one, other): (u32, u32)| {

@@ -5,6 +5,8 @@
 //! without generic values; where the two differ, what was received is kept
 //! beside it. Whether a value is generic is a count over items.
 
+mod filling;
+
 use super::super::compare::Value;
 use super::super::field::{Field, Fields, SEVERAL, normal_values};
 use super::super::generic::{Limits, signature};
@@ -13,12 +15,12 @@ use super::super::model::Model;
 use super::super::normalise::DayOrder;
 use super::super::role::Role;
 use super::super::table::MISSING;
-use std::collections::BTreeSet;
+use super::postings::Entries;
 
 /// A field's place in the model and the code of one of its values.
 pub(super) type Valued = (u8, u32);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Dictionary {
     codes_of: FastMap<u64, u32>,
     /// Items that received each value.
@@ -28,7 +30,7 @@ struct Dictionary {
     bands: FastMap<u64, u8>,
     limits: Limits,
     /// Code above, slot below; only of fields with limits.
-    carriers: BTreeSet<u64>,
+    carriers: Entries,
     generic: FastSet<u32>,
     /// Values that decisions call generic, and how many of them do.
     banned: FastMap<u64, u32>,
@@ -48,6 +50,8 @@ pub(super) struct Contents {
     /// Values detached from items, and how many decisions do.
     detached: FastMap<(u64, u8, u64), u32>,
     released: Vec<Valued>,
+    /// Slots whose cells were written since they were last settled.
+    written: FastSet<u32>,
 }
 
 /// What identifies a value among those of its field.
@@ -62,7 +66,34 @@ impl Dictionary {
 
     fn carriers(&self, code: u32) -> impl Iterator<Item = u32> + '_ {
         let first = u64::from(code) << 32;
-        self.carriers.range(first..=first | u64::from(u32::MAX)).map(|entry| *entry as u32)
+        self.carriers.range(first..=first | u64::from(u32::MAX)).map(|entry| entry as u32)
+    }
+}
+
+impl Dictionary {
+    /// The code of a value, a new one if need be; it is not used by it.
+    fn intern(&mut self, field: &mut Field, normal: String) -> u32 {
+        let identity = identity(&normal);
+        if let Some(&code) = self.codes_of.get(&identity) {
+            return code;
+        }
+        let rare = field.measure.bands() - 1;
+        let code = self.free.pop().unwrap_or(field.values.len() as u32);
+        if code as usize == field.values.len() {
+            field.values.push(Value::new(normal));
+            field.bands.push(rare);
+            self.uses.push(0);
+        } else {
+            field.values[code as usize] = Value::new(normal);
+            self.recycled = true;
+        }
+        let band = || self.bands.get(&field.value_hash(code as usize)).copied();
+        field.bands[code as usize] = if self.bands.is_empty() { rare } else { band().unwrap_or(rare) };
+        if self.banned.contains_key(&identity) {
+            self.generic.insert(code);
+        }
+        self.codes_of.insert(identity, code);
+        code
     }
 }
 
@@ -79,7 +110,7 @@ impl Contents {
             free_sets: Vec::new(),
             bands: field.bands(),
             limits: field.generic,
-            carriers: BTreeSet::new(),
+            carriers: Entries::new(&[]),
             generic: FastSet::default(),
             banned: FastMap::default(),
             recycled: false,
@@ -93,6 +124,7 @@ impl Contents {
             signatures: Vec::new(),
             detached: FastMap::default(),
             released: Vec::new(),
+            written: FastSet::default(),
         }
     }
 
@@ -140,7 +172,7 @@ impl Contents {
         let entry = |code: u32| u64::from(code) << 32 | u64::from(slot);
         for &code in &before {
             dictionary.uses[code as usize] -= 1;
-            dictionary.carriers.remove(&entry(code));
+            dictionary.carriers.remove(entry(code));
             self.released.push((field, code));
         }
         for &code in codes {
@@ -150,32 +182,34 @@ impl Contents {
             }
         }
         suspects.extend(before.iter().chain(codes).map(|&code| (field, code)));
-        self.received.insert((slot, field), codes.into());
+        self.set(slot, place, codes);
+        self.written.insert(slot);
+    }
+
+    /// Writes a cell as it was received; values that read as missing are taken
+    /// out when it is settled.
+    fn set(&mut self, slot: u32, place: usize, codes: &[u32]) {
+        let compared = self.fields.all[place].compared(codes.iter().copied());
+        if compared.len() == codes.len() {
+            self.received.remove(&(slot, place as u8));
+        } else {
+            self.received.insert((slot, place as u8), codes.into());
+        }
+        self.put(slot, place, &compared);
+    }
+
+    fn put(&mut self, slot: u32, place: usize, values: &[u32]) {
+        self.free_set(place, self.fields.codes(slot)[place]);
+        let code = self.pack(place, values);
+        self.fields.set(slot, place, code);
     }
 
     /// The code of a value, a new one if need be; it is not used by it.
     fn intern(&mut self, place: usize, normal: String) -> u32 {
-        let (dictionary, field) = (&mut self.dictionaries[place], &mut self.fields.all[place]);
-        let identity = identity(&normal);
-        if let Some(&code) = dictionary.codes_of.get(&identity) {
-            return code;
+        let code = self.dictionaries[place].intern(&mut self.fields.all[place], normal);
+        if self.dictionaries[place].uses[code as usize] == 0 {
+            self.released.push((place as u8, code));
         }
-        let rare = field.measure.bands() - 1;
-        let code = dictionary.free.pop().unwrap_or(field.values.len() as u32);
-        if code as usize == field.values.len() {
-            field.values.push(Value::new(normal));
-            field.bands.push(rare);
-            dictionary.uses.push(0);
-        } else {
-            field.values[code as usize] = Value::new(normal);
-            dictionary.recycled = true;
-        }
-        field.bands[code as usize] = dictionary.bands.get(&field.value_hash(code as usize)).copied().unwrap_or(rare);
-        if dictionary.banned.contains_key(&identity) {
-            dictionary.generic.insert(code);
-        }
-        dictionary.codes_of.insert(identity, code);
-        self.released.push((place as u8, code));
         code
     }
 
@@ -318,16 +352,13 @@ impl Contents {
 
     /// Brings the cells of a slot up to date; whether any is another now.
     fn write(&mut self, slot: u32) -> bool {
-        let mut changed = false;
-        for place in 0..self.width() {
+        let mut changed = self.written.remove(&slot);
+        for place in (0..self.width()).filter(|&place| !self.is_plain(slot, place)).collect::<Vec<_>>() {
             let kept = self.kept(slot, place);
             let all = self.received(slot, place);
-            let before = self.fields.codes(slot)[place];
-            if self.fields.all[place].values_of(&before) != kept.as_slice() {
+            if self.fields.all[place].values_of(&self.fields.codes(slot)[place]) != kept.as_slice() {
                 changed = true;
-                self.free_set(place, before);
-                let code = self.pack(place, &kept);
-                self.fields.set(slot, place, code);
+                self.put(slot, place, &kept);
             }
             if all.len() == kept.len() {
                 self.received.remove(&(slot, place as u8));
@@ -336,6 +367,14 @@ impl Contents {
             }
         }
         changed
+    }
+
+    /// Whether a cell holds all that was received, and none of it reads as missing.
+    fn is_plain(&self, slot: u32, place: usize) -> bool {
+        let generic = &self.dictionaries[place].generic;
+        let values = self.fields.all[place].values_of(&self.fields.codes(slot)[place]);
+        let is_kept = |code: &u32| !generic.contains(code) && !self.is_detached(slot, place, *code);
+        !self.received.contains_key(&(slot, place as u8)) && values.iter().all(is_kept)
     }
 
     fn free_set(&mut self, place: usize, code: u32) {
@@ -371,8 +410,11 @@ impl Contents {
         for (field, code) in std::mem::take(&mut self.released) {
             let place = field as usize;
             let (dictionary, values) = (&mut self.dictionaries[place], &mut self.fields.all[place].values);
+            if dictionary.uses[code as usize] > 0 {
+                continue;
+            }
             let identity = identity(values[code as usize].text());
-            if dictionary.uses[code as usize] == 0 && dictionary.codes_of.get(&identity) == Some(&code) {
+            if dictionary.codes_of.get(&identity) == Some(&code) {
                 dictionary.codes_of.remove(&identity);
                 dictionary.generic.remove(&code);
                 dictionary.free.push(code);
@@ -394,7 +436,7 @@ impl Contents {
         let of_field = |(dictionary, field): (&Dictionary, &Field)| {
             let texts: usize = field.values.iter().map(|value| value.text().len()).sum();
             let values = field.values.capacity() * (size_of::<Value>() + 1 + size_of::<u32>());
-            texts + values + dictionary.codes_of.capacity() * 13 + dictionary.carriers.len() * 12
+            texts + values + dictionary.codes_of.capacity() * 13 + dictionary.carriers.bytes()
         };
         let fields: usize = self.dictionaries.iter().zip(&self.fields.all).map(of_field).sum();
         fields + self.fields.bytes() + self.received.capacity() * 24 + self.signatures.capacity() * 4

@@ -71,6 +71,11 @@ impl Graph {
         (self.next[slot as usize] != NOWHERE).then(|| self.nodes[slot as usize])
     }
 
+    /// Whether an item is by itself: without edges, its node without others.
+    pub(super) fn is_alone(&self, slot: u32) -> bool {
+        self.edges[slot as usize].is_empty() && self.next[slot as usize] == slot && self.joined.is_empty()
+    }
+
     /// Moves a slot into a node, or out of every.
     pub(super) fn place(&mut self, slot: u32, node: Option<u64>) {
         if self.node(slot) == node {

@@ -11,10 +11,14 @@
 //! than the keys, lists and units of what changed.
 
 mod apply;
+mod carried;
 mod contents;
 mod graph;
 #[cfg(test)]
 mod histories;
+mod lists;
+mod load;
+mod lookup;
 mod partners;
 mod postings;
 mod solve;

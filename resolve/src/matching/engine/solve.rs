@@ -1,22 +1,18 @@
-//! Solving units, and loading all items at once.
+//! Solving units.
 
 use super::super::cluster::{Linkage, Node, Reason};
-use super::super::decision::Decision;
-use super::super::field::Comparer;
 use super::super::hash::FastSet;
-use super::super::model::{Score, Scorer};
-use super::super::threads::map_parts;
-use super::apply::Draft;
+use super::super::model::Score;
+use super::Engine;
 use super::graph::Group;
-use super::{Change, Engine, Item};
 use std::sync::Arc;
 
 /// A unit's groups, and whether it was too large to be a unit.
-type Unit = (Vec<Group>, bool);
+pub(super) type Unit = (Vec<Group>, bool);
 
 /// What became of a unit: clusters of slots, and what was held back.
 #[derive(Default)]
-struct Solved {
+pub(super) struct Solved {
     clusters: Vec<Vec<u32>>,
     held: Vec<HeldBack>,
 }
@@ -25,65 +21,6 @@ struct Solved {
 type HeldBack = ((u64, u64), (Reason, u16));
 
 impl Engine {
-    /// Takes in items and decisions at once: what [`Engine::apply`] would come
-    /// to, faster for many on an engine without items.
-    pub fn load(&mut self, items: Vec<Item>, decisions: Vec<Decision>, threads: usize) {
-        let changes = decisions.into_iter().map(Change::Decide).chain(items.into_iter().map(Change::Put));
-        if !self.slot_of.is_empty() {
-            self.apply(&changes.collect::<Vec<_>>());
-            return;
-        }
-        let mut draft = Draft::default();
-        for change in changes {
-            self.draft(&change, &mut draft);
-        }
-        self.contents.settle(std::mem::take(&mut draft.dirty), std::mem::take(&mut draft.suspects));
-        self.contents.recycled();
-        let slots: Vec<u32> = (0..self.limits.len() as u32).collect();
-        let keys = map_parts(threads, &slots, |slots| {
-            let fields = &self.contents.fields;
-            slots.iter().map(|&slot| self.weigher.keys(&fields.all, fields.codes(slot))).collect::<Vec<_>>()
-        });
-        self.partners.load(keys.into_iter().flatten().collect(), threads);
-        self.load_edges(&slots, threads);
-        for (&slot, &node) in &draft.nodes {
-            self.graph.place(slot, node);
-        }
-        let linked = draft.linked.iter().filter_map(|item| self.graph.node(*self.slot_of.get(item)?));
-        let nodes: Vec<u64> = if self.decisions.asserts_nothing() { Vec::new() } else { linked.collect() };
-        self.graph.join(&nodes, &self.decisions, &self.slot_of, &self.contents.fields.records);
-        let units = self.units_of(slots.into_iter().filter(|&slot| self.graph.node(slot).is_some()).collect());
-        let solved = map_parts(threads, &units, |units| {
-            let (mut comparer, mut scorer) = (Comparer::new(&self.contents.fields), Scorer::new(&self.model));
-            let mut score = |one: u32, other: u32| scorer.score(comparer.pattern(one.min(other), one.max(other)));
-            units.iter().map(|unit| self.solved(unit, &mut score)).collect::<Vec<_>>()
-        });
-        for solved in solved.into_iter().flatten() {
-            self.keep(solved);
-        }
-        self.let_go(&draft);
-    }
-
-    fn load_edges(&mut self, slots: &[u32], threads: usize) {
-        let edges = map_parts(threads, slots, |slots| {
-            let (mut comparer, mut scorer) = (Comparer::new(&self.contents.fields), Scorer::new(&self.model));
-            let mut edges = Vec::new();
-            for &slot in slots {
-                for &partner in self.partners.list(slot) {
-                    if slot < partner || !self.partners.list(partner).contains(&slot) {
-                        let (one, other) = (slot.min(partner), slot.max(partner));
-                        edges.push((one, other, scorer.score(comparer.pattern(one, other)).weight));
-                    }
-                }
-            }
-            edges.retain(|(.., weight)| *weight >= 0);
-            edges
-        });
-        for (one, other, weight) in edges.into_iter().flatten() {
-            self.graph.set(one, other, Some(weight));
-        }
-    }
-
     /// The units that slots are in, each once.
     pub(super) fn units_of(&self, mut slots: Vec<u32>) -> Vec<Unit> {
         slots.sort_unstable();
@@ -114,7 +51,7 @@ impl Engine {
         after
     }
 
-    fn keep(&mut self, solved: Solved) {
+    pub(super) fn keep(&mut self, solved: Solved) {
         for cluster in solved.clusters.into_iter().filter(|cluster| cluster.len() > 1) {
             let shared: Arc<[u32]> = cluster.into();
             for &slot in shared.iter() {
@@ -124,7 +61,7 @@ impl Engine {
         self.held.extend(solved.held);
     }
 
-    fn solved(&self, (groups, too_large): &Unit, score: &mut impl FnMut(u32, u32) -> Score) -> Solved {
+    pub(super) fn solved(&self, (groups, too_large): &Unit, score: &mut impl FnMut(u32, u32) -> Score) -> Solved {
         if let [group] = groups.as_slice() {
             let held = if *too_large { self.too_large(group, score) } else { None };
             return Solved { clusters: vec![group.clone()], held: held.into_iter().collect() };

@@ -1,0 +1,109 @@
+//! Loading all items at once, on threads: what a batch does, and what then is
+//! kept of it.
+
+use super::super::decision::Decision;
+use super::super::field::Comparer;
+use super::super::hash::FastMap;
+use super::super::keys::Keys;
+use super::super::model::Scorer;
+use super::super::threads::map_parts;
+use super::apply::Draft;
+use super::{Change, Engine, Item};
+
+/// Pairs whose values are fetched together.
+const FETCHED: usize = 32;
+
+impl Engine {
+    /// Takes in items and decisions at once: what [`Engine::apply`] would come
+    /// to, faster for many on an engine that never had any.
+    pub fn load(&mut self, items: Vec<Item>, decisions: Vec<Decision>, threads: usize) {
+        let decisions = decisions.into_iter().map(Change::Decide);
+        if !self.limits.is_empty() {
+            self.apply(&decisions.chain(items.into_iter().map(Change::Put)).collect::<Vec<_>>());
+            return;
+        }
+        let mut draft = Draft::default();
+        for decision in decisions {
+            self.draft(&decision, &mut draft);
+        }
+        let nodes = self.load_contents(items, threads);
+        let mut keys = Keys::new(&self.contents.fields);
+        keys.weigh_by(&self.weigher);
+        self.partners.load(&keys, threads);
+        drop(keys);
+        let slots: Vec<u32> = (0..nodes.len() as u32).collect();
+        self.load_edges(&slots, threads);
+        for (&slot, &node) in slots.iter().zip(&nodes) {
+            self.graph.place(slot, Some(node));
+        }
+        if !self.decisions.asserts_nothing() {
+            self.graph.join(&nodes, &self.decisions, &self.slot_of, &self.contents.fields.records);
+        }
+        self.load_clusters(slots, threads);
+        self.contents.finish();
+    }
+
+    /// Takes in what items hold; returns the node of each slot.
+    fn load_contents(&mut self, items: Vec<Item>, threads: usize) -> Vec<u64> {
+        let items = latest(items);
+        self.slot_of.reserve(items.len());
+        let (mut nodes, mut limits) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
+        for item in &items {
+            self.slot(item.id);
+            nodes.push(item.node);
+            limits.push(item.limits.as_slice().into());
+        }
+        self.limits = limits;
+        let (mut dirty, suspects) = self.contents.fill(&items, threads);
+        dirty.extend(self.contents.detached_from().filter_map(|item| self.slot_of.get(&item)));
+        self.contents.settle(dirty, suspects);
+        self.contents.recycled();
+        nodes
+    }
+
+    fn load_edges(&mut self, slots: &[u32], threads: usize) {
+        let edges = map_parts(threads, slots, |slots| {
+            let (mut comparer, mut scorer) = (Comparer::new(&self.contents.fields), Scorer::new(&self.model));
+            let (mut pairs, mut edges) = (Vec::new(), Vec::new());
+            for slots in slots.chunks(FETCHED) {
+                pairs.clear();
+                for &slot in slots {
+                    let is_first = |&&other: &&u32| slot < other || !self.partners.list(other).contains(&slot);
+                    pairs.extend(self.partners.list(slot).iter().filter(is_first).map(|&other| (slot, other)));
+                }
+                for pairs in pairs.chunks(FETCHED) {
+                    comparer.fetch(pairs);
+                    for &(one, other) in pairs {
+                        let weight = scorer.score(comparer.pattern(one.min(other), one.max(other))).weight;
+                        edges.extend((weight >= 0).then_some((one, other, weight)));
+                    }
+                }
+            }
+            edges
+        });
+        for (one, other, weight) in edges.into_iter().flatten() {
+            self.graph.set(one, other, Some(weight));
+        }
+    }
+
+    fn load_clusters(&mut self, slots: Vec<u32>, threads: usize) {
+        let units = self.units_of(slots.into_iter().filter(|&slot| !self.graph.is_alone(slot)).collect());
+        let solved = map_parts(threads, &units, |units| {
+            let (mut comparer, mut scorer) = (Comparer::new(&self.contents.fields), Scorer::new(&self.model));
+            let mut score = |one: u32, other: u32| scorer.score(comparer.pattern(one.min(other), one.max(other)));
+            units.iter().map(|unit| self.solved(unit, &mut score)).collect::<Vec<_>>()
+        });
+        for solved in solved.into_iter().flatten() {
+            self.keep(solved);
+        }
+    }
+}
+
+/// The items without those that another of the same id comes after.
+fn latest(items: Vec<Item>) -> Vec<Item> {
+    let last: FastMap<u64, usize> = items.iter().enumerate().map(|(place, item)| (item.id, place)).collect();
+    if last.len() == items.len() {
+        return items;
+    }
+    items.into_iter().enumerate().filter(|(place, item)| last[&item.id] == *place).map(|(_, item)| item).collect()
+}
