@@ -170,18 +170,23 @@ fn is_initial_of(a: &str, b: &str) -> bool {
 /// Levels of two single names below *nickname*.
 fn close_name(a: &str, b: &str) -> u8 {
     let distance = edits(a, b);
-    let length = a.len().min(b.len());
-    if distance.is_some_and(|edits| edits <= 1) && length >= 3 {
+    // Characters, not bytes: of two characters of another script one edit leaves half a name.
+    let is_long = |least: usize| characters(a).min(characters(b)) >= least;
+    if distance.is_some_and(|edits| edits <= 1) && is_long(3) {
         return 3;
     }
     let similarity = similarity(a, b, 0.8);
     if similarity >= 0.9 {
         return 3;
     }
-    if (distance.is_some() && length >= 5) || similarity >= 0.8 {
+    if (distance.is_some() && is_long(5)) || similarity >= 0.8 {
         return 2;
     }
     u8::from(is_initial_of(a, b))
+}
+
+fn characters(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.chars().count() }
 }
 
 fn given(a: &str, b: &str) -> u8 {
@@ -336,11 +341,20 @@ mod tests {
             ("jhon", "john", 3),
             ("r", "robert", 1),
             ("mary", "luke", 0),
+            ("健太", "拓海", 0),
+            ("健太", "健大", 0),
+            ("александр", "алексндр", 3),
         ];
         check(Measure::Given, &given);
         check(
             Measure::Family,
-            &[("smith jones", "jones", 4), ("mac donald", "macdonald", 4), ("smith", "smyth", 3), ("wu", "li", 0)],
+            &[
+                ("smith jones", "jones", 4),
+                ("mac donald", "macdonald", 4),
+                ("smith", "smyth", 3),
+                ("wu", "li", 0),
+                ("김", "이", 0),
+            ],
         );
         check(
             Measure::FullName,
