@@ -1,12 +1,14 @@
 //! Rows of CSV files. A broken row is kept with its line number and bytes,
 //! and reading goes on behind its first line.
 
-use super::{BATCH_BYTES, BATCH_ROWS, BrokenRow, End, PAYLOAD_BYTES_MAX, Position, ROW_BYTES_MAX, Row, Rows, Values};
+use super::opened::At;
+use super::{
+    BATCH_BYTES, BATCH_ROWS, BrokenRow, End, Opened, PAYLOAD_BYTES_MAX, Position, ROW_BYTES_MAX, Row, Rows, Values,
+};
 use crate::{Error, Result};
 use csv::{ByteRecord, StringRecord};
 use serde_json::Value;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead as _, Read, Seek, SeekFrom};
 use std::path::Path;
 use tributary_config::FileSource;
 use tributary_protocol::Json;
@@ -14,22 +16,18 @@ use tributary_protocol::Json;
 /// Bytes that the reader takes at once.
 const BUFFER_BYTES: usize = 64 << 10;
 
-fn io(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
-    |source| Error::File { path: path.to_owned(), source }
-}
-
 fn format_error(path: &Path, reason: impl std::fmt::Display) -> Error {
     Error::Format { path: path.to_owned(), reason: reason.to_string() }
 }
 
 /// A file that ends after `left` more bytes: a quote that is never closed
 /// must not pull the whole file into memory.
-struct Bounded {
-    file: File,
+struct Bounded<'a> {
+    file: At<'a>,
     left: usize,
 }
 
-impl Read for Bounded {
+impl Read for Bounded<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let most = buffer.len().min(self.left);
         let read = self.file.read(&mut buffer[..most])?;
@@ -38,44 +36,42 @@ impl Read for Bounded {
     }
 }
 
-impl Seek for Bounded {
+impl Seek for Bounded<'_> {
     fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
         self.file.seek(to)
     }
 }
 
-type Reader = csv::Reader<Bounded>;
+type Reader<'a> = csv::Reader<Bounded<'a>>;
 
-fn open(settings: &FileSource) -> Result<Reader> {
-    let path = &settings.path;
-    let mut file = File::open(path).map_err(io(path))?;
+fn open<'a>(settings: &FileSource, opened: &'a Opened) -> Result<Reader<'a>> {
     let mut start = [0; 2];
-    let read = file.read(&mut start).map_err(io(path))?;
+    let read = opened.at(0).read(&mut start).map_err(|source| opened.wrong(source))?;
     if read == 2 && (start == [0xff, 0xfe] || start == [0xfe, 0xff]) {
-        return Err(format_error(path, "it is UTF-16; save it as UTF-8"));
+        return Err(format_error(opened.path(), "it is UTF-16; save it as UTF-8"));
     }
-    file.rewind().map_err(io(path))?;
+    let file = opened.at(0);
     let delimiter = u8::try_from(settings.delimiter).unwrap_or(b',');
     let mut builder = csv::ReaderBuilder::new();
     builder.delimiter(delimiter).has_headers(true).flexible(true).buffer_capacity(BUFFER_BYTES);
     Ok(builder.from_reader(Bounded { file, left: ROW_BYTES_MAX + BUFFER_BYTES }))
 }
 
-fn header(reader: &mut Reader, path: &Path) -> Result<Vec<String>> {
+fn header(reader: &mut Reader<'_>, path: &Path) -> Result<Vec<String>> {
     let header = reader.headers().map_err(|error| format_error(path, error))?;
     let name = |text: &str| text.trim_start_matches('\u{feff}').trim().to_owned();
     Ok(header.iter().map(name).collect())
 }
 
 /// Columns of the header line.
-pub(crate) fn columns(settings: &FileSource) -> Result<Vec<String>> {
-    header(&mut open(settings)?, &settings.path)
+pub(crate) fn columns(settings: &FileSource, opened: &Opened) -> Result<Vec<String>> {
+    header(&mut open(settings, opened)?, opened.path())
 }
 
 /// Reads the next rows.
-pub(crate) fn read(settings: &FileSource, mut position: Position) -> Result<Rows> {
-    let path = &settings.path;
-    let mut reader = open(settings)?;
+pub(crate) fn read(settings: &FileSource, opened: &Opened, mut position: Position) -> Result<Rows> {
+    let path = opened.path();
+    let mut reader = open(settings, opened)?;
     let columns = header(&mut reader, path)?;
     // The reader counts a line when it meets `\n`: with `\r\n`, that is in the row after.
     let counts_late =
@@ -96,7 +92,7 @@ pub(crate) fn read(settings: &FileSource, mut position: Position) -> Result<Rows
             break;
         }
         let last = end >= position.size();
-        let raw = Raw { path, start, end, line, delimiter: settings.delimiter };
+        let raw = Raw { opened, start, end, line, delimiter: settings.delimiter };
         let ending = if last || reader.get_ref().left == 0 { raw.ending()? } else { Ending::Whole };
         if last && ending != Ending::Whole && !position.settled {
             // It may still be written to: it is looked at again.
@@ -130,7 +126,7 @@ fn newlines(record: &ByteRecord) -> u64 {
     record.as_slice().split(|byte| *byte == b'\n').count() as u64 - 1
 }
 
-fn seek(reader: &mut Reader, path: &Path, byte: u64, line: u64) -> Result<()> {
+fn seek(reader: &mut Reader<'_>, path: &Path, byte: u64, line: u64) -> Result<()> {
     let mut place = csv::Position::new();
     place.set_byte(byte).set_line(line);
     reader.seek(place).map_err(|error| format_error(path, error))
@@ -161,7 +157,7 @@ enum Ending {
 
 /// The bytes of a row, in the file.
 struct Raw<'a> {
-    path: &'a Path,
+    opened: &'a Opened,
     start: u64,
     end: u64,
     /// Line of `start`, from 1.
@@ -170,15 +166,10 @@ struct Raw<'a> {
 }
 
 impl Raw<'_> {
-    fn reader(&self) -> Result<BufReader<std::io::Take<File>>> {
-        let mut file = File::open(self.path).map_err(io(self.path))?;
-        file.seek(SeekFrom::Start(self.start)).map_err(io(self.path))?;
-        Ok(BufReader::new(file.take(self.end - self.start)))
-    }
-
     fn ending(&self) -> Result<Ending> {
         let mut bytes = Vec::new();
-        self.reader()?.read_to_end(&mut bytes).map_err(io(self.path))?;
+        let mut row = self.opened.at(self.start).take(self.end - self.start);
+        row.read_to_end(&mut bytes).map_err(|source| self.opened.wrong(source))?;
         Ok(match bytes.last() {
             _ if has_open_quote(&bytes, self.delimiter) => Ending::OpenQuote,
             Some(b'\n') => Ending::Whole,
@@ -189,16 +180,15 @@ impl Raw<'_> {
     /// The row as a broken one: its first line that is not blank; where the
     /// next line begins, and its number.
     fn broken(&self, reason: &str) -> Result<(BrokenRow, u64, u64)> {
-        let mut file = File::open(self.path).map_err(io(self.path))?;
-        file.seek(SeekFrom::Start(self.start)).map_err(io(self.path))?;
-        let mut reader = BufReader::new(file);
+        let wrong = |source| self.opened.wrong(source);
+        let mut reader = self.opened.buffered(self.start);
         let (mut payload, mut behind, mut line) = (Vec::new(), self.start, self.line);
         loop {
             let most = PAYLOAD_BYTES_MAX as u64;
-            let read = (&mut reader).take(most).read_until(b'\n', &mut payload).map_err(io(self.path))?;
+            let read = (&mut reader).take(most).read_until(b'\n', &mut payload).map_err(wrong)?;
             behind += read as u64;
             if read as u64 == most && payload.last() != Some(&b'\n') {
-                behind += reader.skip_until(b'\n').map_err(io(self.path))? as u64;
+                behind += reader.skip_until(b'\n').map_err(wrong)? as u64;
             }
             if read == 0 || !payload.trim_ascii().is_empty() {
                 break;

@@ -1,41 +1,31 @@
 //! Rows of JSON Lines files. A broken line is kept with its number and bytes,
 //! and reading goes on behind it.
 
-use super::{BATCH_BYTES, BATCH_ROWS, BrokenRow, End, PAYLOAD_BYTES_MAX, Position, ROW_BYTES_MAX, Row, Rows, Values};
-use crate::{Error, Result};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use super::{
+    BATCH_BYTES, BATCH_ROWS, BrokenRow, End, Opened, PAYLOAD_BYTES_MAX, Position, ROW_BYTES_MAX, Row, Rows, Values,
+};
+use crate::Result;
+use std::io::{BufRead, Read as _};
 use tributary_protocol::Json;
 
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
-fn io(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
-    |source| Error::File { path: path.to_owned(), source }
-}
-
-fn open(path: &Path, offset: u64) -> Result<BufReader<File>> {
-    let mut file = File::open(path).map_err(io(path))?;
-    file.seek(SeekFrom::Start(offset)).map_err(io(path))?;
-    Ok(BufReader::new(file))
-}
-
 /// Keys of the first line.
-pub(crate) fn columns(path: &Path) -> Result<Vec<String>> {
+pub(crate) fn columns(opened: &Opened) -> Result<Vec<String>> {
     let mut line = Vec::new();
-    let first = open(path, 0)?.take(ROW_BYTES_MAX as u64).read_until(b'\n', &mut line);
-    first.map_err(io(path))?;
+    let first = opened.buffered(0).take(ROW_BYTES_MAX as u64).read_until(b'\n', &mut line);
+    first.map_err(|source| opened.wrong(source))?;
     let row = serde_json::from_slice::<Json>(text(&line));
     Ok(row.map(|row| row.into_iter().map(|(key, _)| key).collect()).unwrap_or_default())
 }
 
 /// Reads the next lines.
-pub(crate) fn read(path: &Path, mut position: Position) -> Result<Rows> {
-    let mut reader = open(path, position.offset)?;
+pub(crate) fn read(opened: &Opened, mut position: Position) -> Result<Rows> {
+    let mut reader = opened.buffered(position.offset);
     let begin = position.offset;
     let mut rows: Vec<Row> = Vec::new();
     while rows.len() < BATCH_ROWS && position.offset - begin < BATCH_BYTES {
-        let Line { bytes, length } = next_line(&mut reader).map_err(io(path))?;
+        let Line { bytes, length } = next_line(&mut reader).map_err(|source| opened.wrong(source))?;
         if length == 0 {
             position.end = End::Reached;
             break;

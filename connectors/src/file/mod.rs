@@ -10,6 +10,7 @@
 mod csv_rows;
 mod json_rows;
 mod mapping;
+mod opened;
 #[cfg(feature = "parquet")]
 mod parquet_rows;
 mod position;
@@ -18,6 +19,7 @@ mod prefix;
 use crate::{Batch, Cursor, Error, Result, Source, Stream};
 use async_trait::async_trait;
 use mapping::Mapping;
+use opened::Opened;
 use position::{End, Position};
 use prefix::{Facts, Prefix};
 use std::sync::Arc;
@@ -71,40 +73,60 @@ impl FileReader {
         Ok(Self { settings: Arc::new(settings.clone()), mapping: Arc::new(Mapping::new(settings)?) })
     }
 
-    fn columns(&self) -> Result<Vec<String>> {
+    fn open(&self) -> Result<Opened> {
+        Opened::new(&self.settings.path)
+    }
+
+    fn columns(&self, file: &Opened) -> Result<Vec<String>> {
         match self.settings.format {
-            Some(FileFormat::Parquet) => parquet_columns(&self.settings),
-            Some(FileFormat::Jsonl) => json_rows::columns(&self.settings.path),
-            _ => csv_rows::columns(&self.settings),
+            #[cfg(feature = "parquet")]
+            Some(FileFormat::Parquet) => parquet_rows::columns(file),
+            #[cfg(not(feature = "parquet"))]
+            Some(FileFormat::Parquet) => self.without_parquet(),
+            Some(FileFormat::Jsonl) => json_rows::columns(file),
+            _ => csv_rows::columns(&self.settings, file),
         }
     }
 
-    fn check_columns(&self) -> Result<Vec<String>> {
-        let columns = self.columns()?;
+    fn check_columns(&self, file: &Opened) -> Result<()> {
+        let columns = self.columns(file)?;
         // JSON Lines have no header: a column may first come in a later row.
         if self.settings.format != Some(FileFormat::Jsonl) {
             self.mapping.check(&self.settings.path, &columns)?;
         }
-        Ok(columns)
+        Ok(())
     }
 
     fn read_batch(&self, cursor: Option<Cursor>, received_at: Timestamp) -> Result<Batch> {
-        let path = &self.settings.path;
+        let mut file = self.open()?;
         let grows = self.settings.format != Some(FileFormat::Parquet);
-        let position = Position::at_start_of_read(path, cursor, received_at.0, grows)?;
+        let position = Position::at_start_of_read(&mut file, cursor, received_at.0, grows)?;
+        self.read_at(&file, position, received_at)
+    }
+
+    fn read_at(&self, file: &Opened, position: Position, received_at: Timestamp) -> Result<Batch> {
         // A file without a byte is one that was just made.
         if position.end != End::Ahead || position.size() == 0 {
             return Ok(Batch { records: Vec::new(), cursor: position.into_cursor(), more: false });
         }
-        self.check_columns()?;
+        self.check_columns(file)?;
         let Rows { rows, position } = match self.settings.format {
-            Some(FileFormat::Parquet) => parquet_read(&self.settings, position)?,
-            Some(FileFormat::Jsonl) => json_rows::read(path, position)?,
-            _ => csv_rows::read(&self.settings, position)?,
+            #[cfg(feature = "parquet")]
+            Some(FileFormat::Parquet) => parquet_rows::read(file, position)?,
+            #[cfg(not(feature = "parquet"))]
+            Some(FileFormat::Parquet) => self.without_parquet()?,
+            Some(FileFormat::Jsonl) => json_rows::read(file, position)?,
+            _ => csv_rows::read(&self.settings, file, position)?,
         };
         let records = rows.into_iter().map(|row| self.record(row, received_at)).collect();
-        let position = position.behind_read(path)?;
+        let position = position.behind_read(file)?;
         Ok(Batch { records, more: position.end == End::Ahead, cursor: position.into_cursor() })
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn without_parquet<T>(&self) -> Result<T> {
+        let reason = "this program was built without Parquet".to_owned();
+        Err(Error::Setting { source_name: self.settings.name.clone(), key: "format", reason })
     }
 
     fn record(&self, row: Row, received_at: Timestamp) -> LogValue {
@@ -130,12 +152,12 @@ impl Source for FileReader {
 
     async fn check(&self) -> Result<()> {
         let reader = self.clone();
-        blocking(move || reader.check_columns().map(|_| ())).await
+        blocking(move || reader.check_columns(&reader.open()?)).await
     }
 
     async fn discover(&self) -> Result<Vec<Stream>> {
         let reader = self.clone();
-        let columns = blocking(move || reader.columns()).await?;
+        let columns = blocking(move || reader.columns(&reader.open()?)).await?;
         Ok(vec![Stream { name: self.settings.stream.clone(), columns }])
     }
 
@@ -151,25 +173,6 @@ impl Source for FileReader {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let joined = tokio::task::spawn_blocking(work).await;
     joined.unwrap_or_else(|error| Err(Error::Internal { reason: error.to_string() }))
-}
-
-#[cfg(feature = "parquet")]
-use parquet_rows::{columns as parquet_columns, read as parquet_read};
-
-#[cfg(not(feature = "parquet"))]
-fn without_parquet<T>(settings: &FileSource) -> Result<T> {
-    let reason = "this program was built without Parquet".to_owned();
-    Err(Error::Setting { source_name: settings.name.clone(), key: "format", reason })
-}
-
-#[cfg(not(feature = "parquet"))]
-fn parquet_columns(settings: &FileSource) -> Result<Vec<String>> {
-    without_parquet(settings)
-}
-
-#[cfg(not(feature = "parquet"))]
-fn parquet_read(settings: &FileSource, _: Position) -> Result<Rows> {
-    without_parquet(settings)
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 //! begins with those bytes it has grown and reading goes on behind them, else
 //! it was replaced and is read from its start.
 
-use super::{Facts, Prefix};
+use super::{Facts, Opened, Prefix};
 use crate::{Cursor, Result};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Whether the end of the file was reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,43 +47,56 @@ pub(crate) struct Position {
 
 impl Position {
     /// Goes on from `cursor` if the file still begins with what was read, else from the start.
-    pub fn at_start_of_read(path: &Path, cursor: Option<Cursor>, now_micros: i64, grows: bool) -> Result<Self> {
-        let facts = Facts::of(path)?;
-        let fresh = Self { path: path.to_owned(), facts, ..Self::default() };
-        let saved = cursor.and_then(|cursor| serde_json::from_value::<Self>(cursor.0).ok());
-        let saved = saved.filter(|saved| saved.path == path);
+    /// The bytes of a file that `grows` are held from where they are first needed.
+    pub fn at_start_of_read(file: &mut Opened, cursor: Option<Cursor>, now_micros: i64, grows: bool) -> Result<Self> {
+        let facts = file.facts();
         let is_settled = facts.is_settled(now_micros);
-        let next = match saved {
-            Some(saved) if saved.facts == facts => {
-                let waiting = saved.end == End::Waiting;
-                let end = if waiting { End::Ahead } else { saved.end };
-                let settled = is_settled || (waiting && facts.is_ahead(now_micros));
-                return Ok(Self { end, settled, ..saved });
+        let saved = cursor.and_then(|cursor| serde_json::from_value::<Self>(cursor.0).ok());
+        let mut saved = saved.filter(|saved| saved.path == file.path());
+        if let Some(saved) = saved.take_if(|saved| saved.facts == facts) {
+            let waiting = saved.end == End::Waiting;
+            let end = if waiting { End::Ahead } else { saved.end };
+            let settled = is_settled || (waiting && facts.is_ahead(now_micros));
+            if grows && end == End::Ahead {
+                saved.hold(file)?;
             }
-            Some(saved) if grows && facts.size >= saved.offset && saved.may_go_on(facts)? => {
+            return Ok(Self { end, settled, ..saved });
+        }
+        if let Some(saved) = saved.filter(|saved| grows && facts.size >= saved.offset) {
+            // First held, then compared: what is compared is what is read.
+            saved.hold(file)?;
+            if saved.may_go_on(file)? {
                 let changed = saved.end == End::Ahead;
-                Self { facts, changed, end: End::Ahead, ..saved }
+                return Ok(Self { facts, changed, end: End::Ahead, settled: is_settled, ..saved });
             }
-            _ => fresh,
-        };
-        Ok(Self { settled: is_settled, ..next })
+        }
+        let fresh = Self { path: file.path().to_owned(), facts, settled: is_settled, ..Self::default() };
+        if grows {
+            fresh.hold(file)?;
+        }
+        Ok(fresh)
+    }
+
+    /// Takes what this read needs of the file.
+    fn hold(&self, file: &mut Opened) -> Result<()> {
+        file.hold(self.prefix.chained(self.offset), self.offset)
     }
 
     /// Whether a changed file may be read on where reading stands. Under the
     /// reader only its last bytes are compared; the others are at the end.
-    fn may_go_on(&self, now: Facts) -> Result<bool> {
+    fn may_go_on(&self, file: &Opened) -> Result<bool> {
         if self.end == End::Ahead {
-            return Ok(self.facts.inode == now.inode && self.prefix.rest_matches(&self.path, self.offset)?);
+            return Ok(self.facts.inode == file.facts().inode && self.prefix.rest_matches(file, self.offset)?);
         }
-        self.prefix.matches(&self.path, self.offset)
+        self.prefix.matches(file, self.offset)
     }
 
     /// Remembers what was read. A file that was changed under the reader, and
     /// not only grew, is read again.
-    pub fn behind_read(mut self, path: &Path) -> Result<Self> {
-        self.prefix.extend(path, self.offset)?;
+    pub fn behind_read(mut self, file: &Opened) -> Result<Self> {
+        self.prefix.extend(file, self.offset)?;
         if self.end != End::Ahead && self.changed {
-            if !self.prefix.matches(path, self.offset)? {
+            if !self.prefix.matches(file, self.offset)? {
                 return Ok(Self { path: self.path, facts: self.facts, ..Self::default() });
             }
             self.changed = false;

@@ -1,22 +1,18 @@
 //! What a file was: its facts, and a hash of what was read of it that can be
 //! extended batch by batch and kept in a cursor.
 
-use crate::{Error, Result};
+use super::Opened;
+use crate::Result;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::fs::Metadata;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use tributary_protocol::hash128;
 
 /// Bytes of one link of the chain.
 const BLOCK: usize = 1 << 20;
 /// A file that was not written to for this long is taken as finished.
 const SETTLED_MICROS: i64 = 5_000_000;
-
-fn wrong(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
-    |source| Error::File { path: path.to_owned(), source }
-}
 
 /// What tells a file from its earlier or later self.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,10 +24,9 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub fn of(path: &Path) -> Result<Self> {
-        let facts = std::fs::metadata(path).map_err(wrong(path))?;
-        let modified_ns = i128::from(facts.mtime()) * 1_000_000_000 + i128::from(facts.mtime_nsec());
-        Ok(Self { size: facts.len(), modified_ns, inode: facts.ino() })
+    pub fn of(file: &Metadata) -> Self {
+        let modified_ns = i128::from(file.mtime()) * 1_000_000_000 + i128::from(file.mtime_nsec());
+        Self { size: file.len(), modified_ns, inode: file.ino() }
     }
 
     /// Whether nobody has written to the file for a while.
@@ -60,18 +55,22 @@ pub(crate) struct Prefix {
 }
 
 impl Prefix {
+    /// Bytes that need not be read again to cover more of the file, up to `offset` or behind it.
+    pub fn chained(&self, offset: u64) -> u64 {
+        if offset < self.chained { 0 } else { self.chained }
+    }
+
     /// Covers the first `offset` bytes of the file.
-    pub fn extend(&mut self, path: &Path, offset: u64) -> Result<()> {
-        if offset < self.chained {
+    pub fn extend(&mut self, file: &Opened, offset: u64) -> Result<()> {
+        if self.chained(offset) == 0 {
             *self = Self::default();
         }
-        let mut file = File::open(path).map_err(wrong(path))?;
-        file.seek(SeekFrom::Start(self.chained)).map_err(wrong(path))?;
+        let mut bytes = file.at(self.chained);
         let mut block = Vec::with_capacity(BLOCK);
         loop {
             let left = offset - self.chained;
             block.clear();
-            (&mut file).take(left.min(BLOCK as u64)).read_to_end(&mut block).map_err(wrong(path))?;
+            (&mut bytes).take(left.min(BLOCK as u64)).read_to_end(&mut block).map_err(|source| file.wrong(source))?;
             let link = format!("{:032x}", hash128(&[self.chain.as_bytes(), &block]));
             if block.len() < BLOCK {
                 self.rest = link;
@@ -84,16 +83,16 @@ impl Prefix {
 
     /// Whether what stands behind the whole blocks is still what was covered:
     /// the next [`Prefix::extend`] takes it from the file once more.
-    pub fn rest_matches(&self, path: &Path, offset: u64) -> Result<bool> {
+    pub fn rest_matches(&self, file: &Opened, offset: u64) -> Result<bool> {
         let mut now = self.clone();
-        now.extend(path, offset)?;
+        now.extend(file, offset)?;
         Ok(now.rest == self.rest)
     }
 
     /// Whether the first `offset` bytes of the file are those that are covered.
-    pub fn matches(&self, path: &Path, offset: u64) -> Result<bool> {
+    pub fn matches(&self, file: &Opened, offset: u64) -> Result<bool> {
         let mut now = Self::default();
-        now.extend(path, offset)?;
+        now.extend(file, offset)?;
         Ok(now == *self)
     }
 }

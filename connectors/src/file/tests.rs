@@ -57,6 +57,10 @@ fn people(from: u32, to: u32) -> String {
     (from..to).map(|n| format!("{n},p{n}@x.co,,\n")).collect::<Vec<_>>().concat()
 }
 
+fn nodes(from: u32, to: u32) -> Vec<String> {
+    (from..to).map(|n| format!("crm:contacts:{n} None")).collect()
+}
+
 const HEADER: &str = "Id,Email,City,At\n";
 
 #[test]
@@ -140,6 +144,33 @@ fn a_file_that_is_replaced_while_it_is_read_is_read_again() {
     // In place, with as many bytes before the place where reading stands.
     std::fs::write(&path, format!("{HEADER}{}", people(0, 6000).replace("p1@x", "q1@x"))).unwrap();
     assert_eq!(rows(&reader, Some(first.cursor)).0.len(), 6000);
+}
+
+/// However a file changes between the moment a batch begins and the moment
+/// its place is remembered, what it then is counts as read only if it was.
+#[test]
+fn a_file_that_is_replaced_within_a_batch_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("c.csv"), folder.path().join("other.csv"));
+    let reader = reader(&path, PERSON);
+    let (old, new) = (format!("{HEADER}{}", people(1, 50)), format!("{HEADER}{}", people(100, 200)));
+    let written_over = |text: &str| std::fs::write(&path, text).unwrap();
+    let renamed_over = |text: &str| {
+        std::fs::write(&other, text).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+    };
+    for replace in [&written_over as &dyn Fn(&str), &renamed_over] {
+        std::fs::write(&path, &old).unwrap();
+        let mut file = reader.open().unwrap();
+        let position = Position::at_start_of_read(&mut file, None, LATER.0, true).unwrap();
+        replace(&new);
+        let batch = reader.read_at(&file, position, LATER).unwrap();
+        assert_eq!(batch.records.iter().map(shown).collect::<Vec<_>>(), nodes(1, 50));
+        let (seen, cursor) = rows(&reader, Some(batch.cursor));
+        assert_eq!(seen, nodes(100, 200));
+        replace(&format!("{new}{}", people(200, 201)));
+        assert_eq!(rows(&reader, Some(cursor)).0, nodes(200, 201));
+    }
 }
 
 #[test]
