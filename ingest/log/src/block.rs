@@ -13,7 +13,8 @@
 //! The payload takes `length` bytes. Where that is less than `raw length` it
 //! is one LZ4 block of so many bytes. The entries of a block have the offsets
 //! from `first offset` on, without gaps; between blocks offsets grow, with
-//! gaps. `time` is the append time in milliseconds since 1970.
+//! gaps. `time` is the append time in milliseconds since 1970. Zeros behind
+//! the last block are room for the next ones.
 
 use crate::{Entry, Frame};
 use bytes::{Buf as _, BufMut as _, Bytes};

@@ -8,7 +8,7 @@ use crate::{Entry, Error, Frame, Health, Log, Position, Result, partition_of};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
@@ -334,24 +334,32 @@ fn open_partition(root: &Path, partition: u32, damage: &Mutex<Vec<Damage>>) -> R
         opened.segments.remove(&first);
     }
     let Some((&first, segment)) = opened.segments.last_key_value() else {
-        let (path, file) = create_segment(&folder, partition, 0)?;
         opened.segments.insert(0, Segment { bytes: HEADER_BYTES as u64, index: Vec::new() });
-        let bytes = HEADER_BYTES as u64;
-        return Ok((Tail { folder, file, path, first: 0, bytes, next: 0 }, opened));
+        return Ok((create_segment(&folder, partition, 0)?, opened));
     };
     let path = segment::path(&folder, first);
     let scan = segment::scan(&path, partition, 0, segment.bytes, |_| true)?;
     report(&scan, &path, damage);
-    let torn = segment.bytes - scan.end;
-    let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
-    if torn > 0 {
-        tracing::warn!(path = %path.display(), bytes = torn, "cut the torn tail of the log");
+    let file = OpenOptions::new().read(true).write(true).open(&path).map_err(io)?;
+    if segment.bytes > scan.end {
+        let torn = bytes_written(&file, scan.end).map_err(io)?;
+        if torn > 0 {
+            tracing::warn!(path = %path.display(), bytes = torn, "cut the torn tail of the log");
+        }
         file.set_len(scan.end).and_then(|()| file.sync_all()).map_err(io)?;
     }
     let next = scan.next.unwrap_or(first).max(first);
     opened.end = next;
     opened.segments.insert(first, Segment { bytes: scan.end, index: scan.index });
-    Ok((Tail { folder, file, path, first, bytes: scan.end, next }, opened))
+    Ok((Tail { folder, file, path, first, bytes: scan.end, length: scan.end, next }, opened))
+}
+
+/// Bytes from `end` on that are more than room for blocks to come.
+fn bytes_written(mut file: &File, end: u64) -> std::io::Result<usize> {
+    let mut rest = Vec::new();
+    file.seek(SeekFrom::Start(end))?;
+    file.read_to_end(&mut rest)?;
+    Ok(rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1))
 }
 
 /// Which entries of an append go into which block, in the order of each partition.

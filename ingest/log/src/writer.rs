@@ -6,6 +6,7 @@ use crate::embedded::{EmbeddedOptions, Shared};
 use crate::{Error, Result, segment};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -20,6 +21,11 @@ pub(crate) enum Request {
     ContinueAbove(u32, u64, oneshot::Sender<Result<()>>),
 }
 
+/// Most bytes that a segment is lengthened by ahead of its blocks.
+const ROOM_BYTES_MAX: usize = 2 << 20;
+/// Zeros to lengthen it with.
+static ZEROS: [u8; ROOM_BYTES_MAX] = [0; ROOM_BYTES_MAX];
+
 /// The open segment of one partition.
 pub(crate) struct Tail {
     pub(crate) folder: PathBuf,
@@ -29,7 +35,34 @@ pub(crate) struct Tail {
     pub(crate) first: u64,
     /// Bytes that are durable.
     pub(crate) bytes: u64,
+    /// Bytes of the file: zeros stand behind the durable ones.
+    pub(crate) length: u64,
     pub(crate) next: u64,
+}
+
+impl Tail {
+    /// Writes `bytes` behind what is durable. Where they do not fit into the
+    /// zeros there, it writes zeros for later ones too: a sync after a write
+    /// over what a file has costs the disk one flush; after a write that
+    /// lengthens it, a turn of the file system's journal as well.
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.file.write_all_at(bytes, self.bytes)?;
+        let end = self.bytes + bytes.len() as u64;
+        if end > self.length {
+            // As much again, so that a small log stays small.
+            let room = usize::try_from(end).map_or(ROOM_BYTES_MAX, |end| end.min(ROOM_BYTES_MAX));
+            self.file.write_all_at(&ZEROS[..room], end)?;
+            self.length = end + room as u64;
+        }
+        Ok(())
+    }
+
+    /// Cuts the file back to what is durable.
+    fn cut(&mut self) -> std::io::Result<()> {
+        self.file.set_len(self.bytes)?;
+        self.length = self.bytes;
+        Ok(())
+    }
 }
 
 pub(crate) struct Writer {
@@ -70,6 +103,8 @@ impl Writer {
             self.commit(&mut buffers, &mut marks, &mut pending);
             pace(started, self.options.commit_floor);
         }
+        // What stays uncut is cut when the log is opened.
+        self.tails.iter_mut().for_each(|tail| drop(tail.cut()));
     }
 
     /// Gives each block its offsets and its place in the buffers.
@@ -140,14 +175,14 @@ impl Writer {
 
     fn write(&mut self, index: usize, bytes: &[u8]) -> Result<()> {
         let tail = &mut self.tails[index];
-        tail.file.write_all(bytes).map_err(|source| Error::Io { action: "append to", path: tail.path.clone(), source })
+        tail.write(bytes).map_err(|source| Error::Io { action: "append to", path: tail.path.clone(), source })
     }
 
     /// Cuts every file back to what is durable after a failed write, so that
     /// the next append continues there; offsets given away are not reused.
     fn roll_back(&mut self, failed: usize, error: Error) -> Error {
         for tail in &mut self.tails[..=failed] {
-            if let Err(source) = tail.file.set_len(tail.bytes) {
+            if let Err(source) = tail.cut() {
                 self.shared.stall(format!("cut {} back after a failed write: {source}", tail.path.display()));
             }
         }
@@ -172,25 +207,25 @@ impl Writer {
             return Ok(());
         }
         let partition = u32::try_from(index).unwrap_or(0);
-        let (path, file) = create_segment(&tail.folder, partition, first)?;
-        *tail =
-            Tail { folder: tail.folder.clone(), file, path, first, bytes: block::HEADER_BYTES as u64, next: tail.next };
+        let fresh = create_segment(&tail.folder, partition, first)?;
+        // Zeros that stay behind its blocks are no damage.
+        let _ = tail.cut();
+        *tail = Tail { next: tail.next, ..fresh };
         self.shared.add_segment(index, first);
         Ok(())
     }
 }
 
 /// Creates a segment and makes it and its name durable.
-pub(crate) fn create_segment(folder: &Path, partition: u32, first: u64) -> Result<(PathBuf, File)> {
+pub(crate) fn create_segment(folder: &Path, partition: u32, first: u64) -> Result<Tail> {
     let path = segment::path(folder, first);
     let io = |source| Error::Io { action: "create", path: path.clone(), source };
-    // Appending, so that a write after a cut continues at the cut.
-    let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
-    file.set_len(0).map_err(io)?;
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(&path).map_err(io)?;
     file.write_all(&block::header(partition, first)).map_err(io)?;
     file.sync_all().map_err(io)?;
     sync_folder(folder)?;
-    Ok((path, file))
+    let bytes = block::HEADER_BYTES as u64;
+    Ok(Tail { folder: folder.to_owned(), file, path, first, bytes, length: bytes, next: first })
 }
 
 /// Makes the names in a folder durable.

@@ -132,6 +132,29 @@ async fn a_torn_tail_is_cut_wherever_it_tears() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kill_leaves_room_for_more_that_is_no_damage() {
+    let (origin, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let log = open(origin.path(), options());
+    let file = last_segment(origin.path());
+    let length = || std::fs::metadata(&file).unwrap().len();
+    log.append(vec![entry(&"one".repeat(500))]).await.unwrap();
+    let with_room = length();
+    log.append(vec![entry("two")]).await.unwrap();
+    assert_eq!(length(), with_room, "the second lies within the room of the first");
+    std::fs::create_dir(killed.path().join("0")).unwrap();
+    std::fs::copy(origin.path().join("log.json"), killed.path().join("log.json")).unwrap();
+    std::fs::copy(&file, killed.path().join("0").join(file.file_name().unwrap())).unwrap();
+    log.close().await.unwrap();
+    assert!(length() < with_room, "closed, it has no room");
+    let log = open(killed.path(), options());
+    log.append(vec![entry("three")]).await.unwrap();
+    assert_eq!(values(&all(&log).await), ["one".repeat(500).as_str(), "two", "three"]);
+    log.close().await.unwrap();
+    assert_eq!(values(&all(&open(killed.path(), options())).await).len(), 3);
+    assert!(log.quarantined().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_byte_loses_its_block_only_and_is_reported() {
     let origin = tempfile::tempdir().unwrap();
     filled(origin.path(), 5).await;

@@ -1,25 +1,25 @@
-//! A file that goes to the disk as it is written. Synced at its end alone, a
-//! file of many MB holds up every other sync of the disk for as long as it
-//! takes: acknowledgements too.
+//! A file that goes to the disk as it is written. A sync waits for whatever
+//! else the disk still has to write: one file of many MB, synced at its end
+//! alone, holds up every acknowledgement meanwhile.
 
 use std::fs::File;
 use std::io::{Result, Write};
 
-/// Bytes between two waits for the disk: one to four milliseconds.
-const STEP: u64 = 512 << 10;
+/// Bytes between two syncs: a millisecond or so of the disk's time.
+const STEP: u64 = 256 << 10;
 
 /// A file written from its beginning to its end.
 pub(crate) struct SteadyFile {
     file: File,
     written: u64,
-    /// Bytes from the beginning that the disk was asked for.
-    asked: u64,
+    /// Bytes from the beginning that are durable.
+    durable: u64,
 }
 
 impl SteadyFile {
     /// Writes into `file`, which is empty.
     pub(crate) fn new(file: File) -> Self {
-        Self { file, written: 0, asked: 0 }
+        Self { file, written: 0, durable: 0 }
     }
 
     /// The file; not yet durable, but little of it is left to write.
@@ -30,12 +30,12 @@ impl SteadyFile {
 
 impl Write for SteadyFile {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        let room = usize::try_from(self.asked + STEP - self.written).unwrap_or(usize::MAX);
+        let room = usize::try_from(self.durable + STEP - self.written).unwrap_or(usize::MAX);
         let taken = self.file.write(&bytes[..bytes.len().min(room)])?;
         self.written += taken as u64;
-        if self.written == self.asked + STEP {
-            write_back(&self.file, self.asked, STEP);
-            self.asked = self.written;
+        if self.written == self.durable + STEP {
+            self.file.sync_data()?;
+            self.durable = self.written;
         }
         Ok(taken)
     }
@@ -45,23 +45,6 @@ impl Write for SteadyFile {
     }
 }
 
-/// Has the disk write a range of the file, and waits. An error is not lost:
-/// the sync at the end reports it.
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code, reason = "the system call has no safe wrapper; it takes a descriptor and three numbers")]
-fn write_back(file: &File, offset: u64, length: u64) {
-    use std::os::fd::AsRawFd as _;
-    const WAIT: u32 =
-        libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
-    let (offset, length) = (offset.cast_signed(), length.cast_signed());
-    // SAFETY: the descriptor is that of a file that is open meanwhile; no memory is handed over.
-    unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, WAIT) };
-}
-
-/// Elsewhere the sync at the end writes all.
-#[cfg(not(target_os = "linux"))]
-fn write_back(_: &File, _: u64, _: u64) {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,14 +52,14 @@ mod tests {
 
     #[test]
     fn what_is_written_in_any_pieces_is_the_file() {
-        let bytes: Vec<u8> = (0..3 * STEP + 17).map(|at| (at % 251) as u8).collect();
-        for piece in [1 << 10, 300_000, 512 << 10, bytes.len()] {
+        let bytes: Vec<u8> = (0..5 * STEP + 17).map(|at| (at % 251) as u8).collect();
+        for piece in [1 << 10, 300_000, 256 << 10, bytes.len()] {
             let mut steady = SteadyFile::new(tempfile::tempfile().unwrap());
             for part in bytes.chunks(piece) {
                 steady.write_all(part).unwrap();
             }
             steady.flush().unwrap();
-            assert_eq!((steady.written, steady.asked), (bytes.len() as u64, 3 * STEP));
+            assert_eq!((steady.written, steady.durable), (bytes.len() as u64, 5 * STEP));
             let mut found = Vec::new();
             let mut file = steady.into_inner();
             std::io::Seek::rewind(&mut file).unwrap();

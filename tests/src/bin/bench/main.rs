@@ -47,20 +47,40 @@ const RUDDERSTACK_DELIVERED: f64 = 2_100.0;
 const BAR: f64 = 1.5;
 
 fn main() -> anyhow::Result<ExitCode> {
-    let duration = Duration::from_secs(seconds()?);
+    let asked = Asked::read(std::env::args().skip(1))?;
     // Clients have machines of their own: the generator must not wait for the worker's time slices.
     Priority::Prompt.apply();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let figures = runtime.block_on(measure(duration))?;
+    let figures = runtime.block_on(measure(&asked))?;
     let missed = figures.iter().filter(|figure| figure.is_missed()).count();
     println!("\n{missed} of {} bars missed", figures.iter().filter(|figure| figure.has_bar()).count());
     Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Seconds of each load: the only argument.
-fn seconds() -> anyhow::Result<u64> {
-    let given = std::env::args().nth(1).map(|text| text.parse()).transpose();
-    Ok(given.context("usage: bench [SECONDS OF EACH LOAD]")?.unwrap_or(SECONDS))
+/// What the command line asks for.
+struct Asked {
+    /// How long each load lasts.
+    duration: Duration,
+    /// Which ones.
+    loads: Vec<String>,
+}
+
+impl Asked {
+    fn read(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+        const LOADS: [&str; 3] = ["batches", "singles", "paced"];
+        const USAGE: &str = "usage: bench [SECONDS OF EACH LOAD] [batches] [singles] [paced]";
+        let seconds = arguments.next().map(|text| text.parse()).transpose().context(USAGE)?.unwrap_or(SECONDS);
+        let mut loads: Vec<String> = arguments.collect();
+        ensure!(loads.iter().all(|load| LOADS.contains(&load.as_str())), USAGE);
+        if loads.is_empty() {
+            loads = LOADS.map(str::to_owned).to_vec();
+        }
+        Ok(Self { duration: Duration::from_secs(seconds), loads })
+    }
+
+    fn asks_for(&self, load: &str) -> bool {
+        self.loads.iter().any(|asked| asked == load)
+    }
 }
 
 /// Prints a section's figures as they come, and keeps them for the verdict.
@@ -77,7 +97,8 @@ impl Printed {
     }
 }
 
-async fn measure(duration: Duration) -> anyhow::Result<Vec<Figure>> {
+async fn measure(asked: &Asked) -> anyhow::Result<Vec<Figure>> {
+    let duration = asked.duration;
     let folder = std::env::temp_dir();
     let (batch, single) = (Request::batch(), Request::single());
     println!("machine: {}", machine::describe(&folder));
@@ -92,9 +113,15 @@ async fn measure(duration: Duration) -> anyhow::Result<Vec<Figure>> {
     let mut printed = Printed::default();
     let batched_ceiling = ceiling(&folder, batch.clone())?;
     let single_ceiling = ceiling(&folder, single.clone())?;
-    batched(&mut printed, batch.clone(), duration, batched_ceiling).await?;
-    singly(&mut printed, single, duration, single_ceiling).await?;
-    paced(&mut printed, batch, duration).await?;
+    if asked.asks_for("batches") {
+        batched(&mut printed, batch.clone(), duration, batched_ceiling).await?;
+    }
+    if asked.asks_for("singles") {
+        singly(&mut printed, single, duration, single_ceiling).await?;
+    }
+    if asked.asks_for("paced") {
+        paced(&mut printed, batch, duration).await?;
+    }
     Ok(printed.0)
 }
 
