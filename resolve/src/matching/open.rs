@@ -86,7 +86,8 @@ impl Open {
         met.forget(&[row]);
     }
 
-    fn each_member(&self, row: u32, mut give: impl FnMut(u32)) {
+    /// Gives the rows that share open keys with `row`, itself too, each as often as it shares one.
+    pub(crate) fn each_member(&self, row: u32, mut give: impl FnMut(u32)) {
         let places = &self.places[self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize];
         // Loads that do not wait for each other, before those that are used.
         black_box(places.iter().fold(0, |sum, &place| sum ^ self.members[place as usize]));

@@ -40,7 +40,7 @@ impl Engine {
         let mut touched = Pairs::default();
         for &slot in &others {
             let keys = self.weigher.keys(&self.contents.fields.all, self.contents.fields.codes(slot));
-            self.partners.rekey(slot, &keys, &mut touched);
+            self.partners.rekey(slot, &keys, &mut self.lookup, &mut touched);
         }
         let edges = self.edges_that_change(touched);
         draft.moved.extend(others);

@@ -13,15 +13,16 @@
 mod apply;
 mod carried;
 mod contents;
+mod glance;
 mod graph;
 #[cfg(test)]
 mod histories;
 mod lists;
 mod load;
-mod lookup;
 mod partners;
 mod postings;
 mod solve;
+mod tally;
 
 use super::bounds::Bounds;
 use super::cluster::{Cut, Reason};
@@ -32,6 +33,7 @@ use super::keys::Weigher;
 use super::model::{Memory, Model, Score, Scorer};
 use super::{Pair, Result};
 use contents::Contents;
+use glance::Lookup;
 use graph::Graph;
 use partners::Partners;
 use std::collections::BTreeMap;
@@ -97,6 +99,10 @@ pub struct Held {
 pub struct Work {
     /// Items whose contents changed.
     pub changed: u64,
+    /// Partners met in open keys, each once for an item.
+    pub met: u64,
+    /// Keys that one item more closed.
+    pub closed: u64,
     /// Lists of partners that had to be found afresh.
     pub lists: u64,
     /// Pairs scored to weigh edges.
@@ -144,6 +150,7 @@ pub struct Engine {
     held: BTreeMap<(u64, u64), (Reason, u16)>,
     caches: Caches,
     memory: Memory,
+    lookup: Lookup,
     work: Work,
     #[cfg(test)]
     mutant: Option<Mutant>,
@@ -192,6 +199,7 @@ impl Engine {
             held: BTreeMap::new(),
             caches: Vec::new(),
             memory: Memory::default(),
+            lookup: Lookup::new(),
             work: Work::default(),
             #[cfg(test)]
             mutant: None,
@@ -283,12 +291,13 @@ impl Engine {
     pub fn stats(&self) -> Stats {
         let limits: usize = self.limits.iter().map(|limits| size_of_val(&**limits)).sum();
         let clusters = self.clusters.capacity() * (size_of::<Option<Arc<[u32]>>>() + 8);
+        let done = self.partners.done;
         let own = self.slot_of.capacity() * 13 + self.limits.capacity() * 16 + self.held.len() * 32;
         Stats {
             items: self.slot_of.len(),
             keys: self.partners.keys_held(),
             bytes: own + limits + clusters + self.contents.bytes() + self.partners.bytes() + self.graph.bytes(),
-            work: Work { lists: self.partners.recomputed, ..self.work },
+            work: Work { met: done.met, closed: done.closed, lists: done.recomputed, ..self.work },
         }
     }
 

@@ -16,10 +16,12 @@ const SLOTS: u64 = (1 << ROW_BITS) - 1;
 const BLOCK: usize = 128;
 /// Entries of a block that is filled in at once: it can take some more.
 const FILLED: usize = 96;
-/// Entries that a full block makes room for.
-const ROOM: usize = 32;
+/// Entries that a block makes room for, filled in at once or full.
+const ROOM: usize = 8;
 /// Bits left out where places are guessed: a block has less than that many entries.
 const COARSE: u32 = 8;
+/// The same where blocks are guessed, of which there are more.
+const COARSE_BLOCKS: u32 = 24;
 /// How far from its guessed place an entry mostly is.
 const NEAR: usize = 16;
 
@@ -131,7 +133,12 @@ impl Postings {
 
 impl Entries {
     pub(super) fn new(sorted: &[u64]) -> Self {
-        let mut blocks: Vec<Vec<u64>> = sorted.chunks(FILLED).map(<[u64]>::to_vec).collect();
+        let block = |entries: &[u64]| {
+            let mut block = Vec::with_capacity(entries.len() + ROOM);
+            block.extend_from_slice(entries);
+            block
+        };
+        let mut blocks: Vec<Vec<u64>> = sorted.chunks(FILLED).map(block).collect();
         if blocks.is_empty() {
             blocks.push(Vec::new());
         }
@@ -151,9 +158,25 @@ impl Entries {
         self.from(self.place(*range.start())).take_while(move |entry| entry <= range.end())
     }
 
-    /// The block an entry belongs into.
+    /// The block an entry belongs into: near the place that its value says, found
+    /// by steps that double.
     fn block(&self, entry: u64) -> usize {
-        self.separators.partition_point(|&separator| separator <= entry) - 1
+        let separators = &self.separators;
+        let last = separators.len() - 1;
+        let span = separators[last] >> COARSE_BLOCKS;
+        let guess = ((entry >> COARSE_BLOCKS) * last as u64 / (span + 1)).min(last as u64) as usize;
+        let (mut from, mut to, mut step) = (guess, guess + 1, 1);
+        while separators[from] > entry {
+            to = from;
+            from = from.saturating_sub(step);
+            step *= 2;
+        }
+        while to <= last && separators[to] <= entry {
+            from = to;
+            to = (to + step).min(last + 1);
+            step *= 2;
+        }
+        from + separators[from..to].partition_point(|&separator| separator <= entry) - 1
     }
 
     /// About where in a block an entry is.
