@@ -1,7 +1,7 @@
 //! A whole run: from a table to clusters, with what it took each column for.
 
 use super::bounds::Bounds;
-use super::cluster::{Cut, Node, NodeEdge, root, solve_all, units};
+use super::cluster::{Cut, Node, NodeEdge, solve_all, units};
 use super::field::{Comparer, Field, Fields, prepare, prepare_as};
 use super::generic::{self, Limits};
 use super::hash::FastMap;
@@ -11,7 +11,7 @@ use super::model::{FieldModel, Model, Score, Scorer};
 use super::role::{Recognised, Role, recognise};
 use super::threads::{joined, map_parts};
 use super::train::{set_bands, train};
-use super::{Error, Measure, Result, Table, block, table::MISSING};
+use super::{Error, Measure, Result, Table, block, near, table::MISSING};
 
 /// How to run; the default needs no set-up.
 #[derive(Clone, Debug, Default)]
@@ -64,11 +64,13 @@ pub struct Outcome {
 /// # Errors
 /// Every variant of [`Error`]; a table without rows is none.
 pub fn run(table: Table, options: &Options) -> Result<Outcome> {
-    let Ready { order, found, generic_values, mut fields, records, limits } = Ready::new(table, options)?;
-    if order.len() < 2 {
-        return Ok(Outcome::alone(found, order.len()));
+    let mut ready = Ready::new(table, options)?;
+    if ready.order.len() < 2 {
+        return Ok(Outcome::alone(ready.found, ready.order.len()));
     }
-    let frozen = freeze(&mut fields, &limits, options.model.as_ref());
+    let frozen = freeze(&mut ready.fields, &ready.limits, options.model.as_ref());
+    ready.take_order(&near::order(&ready.fields));
+    let Ready { order, found, generic_values, fields, records, .. } = ready;
     let mut fields = Fields::new(fields, records);
     let keys = Keys::new(&fields);
     fields.forget_columns(|role| role != Role::UserId);
@@ -128,6 +130,15 @@ impl Ready {
         let cleared = generic::clear(&mut ready.fields, &ready.limits);
         ready.generic_values = ready.fields.iter().map(|field| field.name.clone()).zip(cleared).collect();
         Ok(ready)
+    }
+
+    /// Takes the rows in another order.
+    fn take_order(&mut self, rows: &[u32]) {
+        self.order = rows.iter().map(|&row| self.order[row as usize]).collect();
+        self.records = rows.iter().map(|&row| self.records[row as usize]).collect();
+        for field in &mut self.fields {
+            field.codes = rows.iter().map(|&row| field.codes[row as usize]).collect();
+        }
     }
 }
 
@@ -205,7 +216,8 @@ impl Run<'_> {
         joined(scored)
     }
 
-    /// Returns each row's cluster, named by its least row, and its probability.
+    /// Returns each row's cluster, named by its row of the least hash, and its
+    /// probability.
     fn cluster(&self, model: &Model, pairs: &[Scored]) -> (Vec<u32>, Vec<f64>) {
         let (nodes, node_of) = self.nodes();
         let mut edges: Vec<NodeEdge> = pairs
@@ -224,7 +236,7 @@ impl Run<'_> {
             });
         let mut cluster_of_node: Vec<u32> = (0..nodes.len() as u32).collect();
         for cluster in &merged {
-            let least = cluster.iter().copied().min().unwrap_or_default();
+            let least = cluster.iter().copied().min_by_key(|&node| nodes[node as usize].hash).unwrap_or_default();
             for &node in cluster {
                 cluster_of_node[node as usize] = least;
             }
@@ -240,31 +252,27 @@ impl Run<'_> {
         move |one, other| scorer.score(comparer.pattern(one.min(other), one.max(other)))
     }
 
-    /// Contracts the records of one user id; nodes in the order of their least rows.
+    /// Contracts the records of one user id; returns nodes and that of each row.
     fn nodes(&self) -> (Vec<Node>, Vec<u32>) {
-        let rows = self.fields.records.len();
-        let mut parent: Vec<usize> = (0..rows).collect();
         let users = self.fields.all.iter().find(|field| field.role == Role::UserId).map(|field| &field.codes);
-        let mut first_of: FastMap<u32, usize> = FastMap::default();
-        for (row, &user) in users.into_iter().flatten().enumerate().filter(|(_, user)| **user != MISSING) {
-            parent[row] = *first_of.entry(user).or_insert(row);
-        }
+        let mut node_of_user: FastMap<u32, u32> = FastMap::default();
         let mut nodes: Vec<Node> = Vec::new();
-        let mut node_of = vec![0; rows];
-        for row in 0..rows {
-            let least = root(&mut parent, row);
-            if least == row {
-                node_of[row] = nodes.len() as u32;
-                let user = users.map(|users| users[row]).filter(|&user| user != MISSING);
+        let node_of = (0..self.fields.records.len()).map(|row| {
+            let user = users.map(|users| users[row]).filter(|&user| user != MISSING);
+            let next = nodes.len() as u32;
+            let node = user.map_or(next, |user| *node_of_user.entry(user).or_insert(next));
+            if node == next {
                 let limits = user.map(|user| (0, u64::from(user))).into_iter().collect();
-                nodes.push(Node { items: vec![row as u32], hash: self.fields.records[row], limits });
-                continue;
+                nodes.push(Node { items: Vec::with_capacity(1), hash: 0, limits });
             }
-            node_of[row] = node_of[least];
-            let items = &mut nodes[node_of[row] as usize].items;
-            if items.len() < Bounds::REAL.node {
-                items.push(row as u32);
-            }
+            nodes[node as usize].items.push(row as u32);
+            node
+        });
+        let node_of = node_of.collect();
+        for node in &mut nodes {
+            node.items.sort_unstable_by_key(|&row| self.fields.records[row as usize]);
+            node.items.truncate(Bounds::REAL.node);
+            node.hash = self.fields.records[node.items[0] as usize];
         }
         (nodes, node_of)
     }
@@ -272,7 +280,7 @@ impl Run<'_> {
     /// Mean probability of a row's pairs within its cluster.
     fn probabilities(&self, model: &Model, clusters: &[u32]) -> Vec<f64> {
         let mut members: Vec<u32> = (0..clusters.len() as u32).collect();
-        members.sort_by_key(|&row| clusters[row as usize]);
+        members.sort_unstable_by_key(|&row| (clusters[row as usize], self.fields.records[row as usize]));
         let groups: Vec<&[u32]> = members
             .chunk_by(|&one, &other| clusters[one as usize] == clusters[other as usize])
             .filter(|group| group.len() > 1)

@@ -35,6 +35,7 @@ mod keys;
 mod labels;
 mod levels;
 mod model;
+mod near;
 mod nickname;
 mod normalise;
 mod normalised;

@@ -80,7 +80,7 @@ pub(crate) fn train(
     threads: usize,
 ) -> Model {
     let sampled = sample(candidates, &fields.records);
-    let random = counted(fields, &random_pairs(fields.records.len()), threads);
+    let random = counted(fields, &random_pairs(&fields.records), threads);
     let observed = counted(fields, &sampled, threads);
     let mut trainer = Trainer::new(models, fields.records.len(), candidates.len());
     trainer.bundle_by_role();
@@ -98,15 +98,18 @@ fn sample(candidates: &[(u32, u32)], records: &[u64]) -> Vec<(u32, u32)> {
     candidates.iter().filter(taken).copied().collect()
 }
 
-/// Pairs of rows; rows are in the order of hashes, so any rule is random.
-fn random_pairs(rows: usize) -> Vec<(u32, u32)> {
-    let count = rows as u64;
+/// Pairs of rows, whose hashes `records` are. Drawn in the order of hashes, any
+/// rule is random, and says the same of records in any order.
+fn random_pairs(records: &[u64]) -> Vec<(u32, u32)> {
+    let count = records.len() as u64;
     if count * count.saturating_sub(1) / 2 <= RANDOM_PAIRS {
         return (0..count as u32).flat_map(|one| (one + 1..count as u32).map(move |other| (one, other))).collect();
     }
-    let draw = |index: u64| (mix(2 * index) % count, mix(2 * index + 1) % count);
-    let pairs = (0..RANDOM_PAIRS).map(draw).filter(|(one, other)| one != other);
-    pairs.map(|(one, other)| (one.min(other) as u32, one.max(other) as u32)).collect()
+    let mut rows: Vec<(u64, u32)> = records.iter().copied().zip(0..).collect();
+    rows.sort_unstable();
+    let draw = |index: u64| rows[(mix(index) % count) as usize].1;
+    let pairs = (0..RANDOM_PAIRS).map(|index| (draw(2 * index), draw(2 * index + 1)));
+    pairs.filter(|(one, other)| one != other).collect()
 }
 
 /// Counts the patterns of pairs, sorted.
@@ -451,10 +454,14 @@ mod tests {
 
     #[test]
     fn random_pairs_are_all_or_many_and_never_of_a_record_with_itself() {
-        assert_eq!(random_pairs(0), []);
-        assert_eq!(random_pairs(1), []);
-        assert_eq!(random_pairs(3), [(0, 1), (0, 2), (1, 2)]);
-        let pairs = random_pairs(5000);
-        assert!(pairs.len() > 399_000 && pairs.iter().all(|(one, other)| one < other && *other < 5000));
+        let records: Vec<u64> = (0..5000).map(mix).collect();
+        assert_eq!(random_pairs(&[]), []);
+        assert_eq!(random_pairs(&records[..1]), []);
+        assert_eq!(random_pairs(&records[..3]), [(0, 1), (0, 2), (1, 2)]);
+        let pairs = random_pairs(&records);
+        assert!(pairs.len() > 399_000 && pairs.iter().all(|(one, other)| one != other && one.max(other) < &5000));
+        let backwards: Vec<u64> = records.iter().rev().copied().collect();
+        let turned = random_pairs(&backwards).into_iter().map(|(one, other)| (4999 - one, 4999 - other));
+        assert!(turned.eq(pairs));
     }
 }

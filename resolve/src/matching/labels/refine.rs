@@ -1,7 +1,7 @@
 //! Learns a refinement, no stronger than labels held back bear out.
 
 use super::super::field::{Comparer, Fields, Pattern};
-use super::super::hash::{FastMap, mix};
+use super::super::hash::{FastMap, FastSet, mix};
 use super::super::model::{Model, Scorer};
 use super::Label;
 use super::boost::{Boosting, Example, logistic};
@@ -44,12 +44,11 @@ pub(crate) fn refine(model: Model, fields: &Fields, labels: &[Label], weights: &
 /// The labelled pairs in a fixed order, and the part each is held back in:
 /// pairs that hang together by a record are held back together.
 fn examples(model: &Model, fields: &Fields, labels: &[Label]) -> (Vec<Example>, Vec<u64>) {
-    let row = |record: u64| fields.records.binary_search(&record).ok();
-    let mut pairs: Vec<(usize, usize, bool)> = labels
+    let rows = rows(fields, labels);
+    let mut pairs: Vec<(u64, u64, bool)> = labels
         .iter()
-        .filter_map(|label| Some((row(label.one)?, row(label.other)?, label.is_match)))
-        .map(|(one, other, is_match)| (one.min(other), one.max(other), is_match))
-        .filter(|(one, other, _)| one != other)
+        .filter(|label| label.one != label.other && rows.contains_key(&label.one) && rows.contains_key(&label.other))
+        .map(|label| (label.one.min(label.other), label.one.max(label.other), label.is_match))
         .collect();
     pairs.sort_unstable();
     pairs.dedup();
@@ -60,25 +59,31 @@ fn examples(model: &Model, fields: &Fields, labels: &[Label]) -> (Vec<Example>, 
         .collect();
     let group_of = groups(&agreed);
     let (mut comparer, mut scorer, refiner) = (Comparer::new(fields), Scorer::new(model), Refiner::new(model));
-    let mut example = |&(one, other, is_match): &(usize, usize, bool)| {
-        let pattern: Pattern = comparer.pattern(one as u32, other as u32);
-        Example { features: scorer.features(&pattern, &refiner), is_match, counts: 1.0 }
+    let mut example = |(one, other, is_match): &(u64, u64, bool)| {
+        let pattern: Pattern = comparer.pattern(rows[one], rows[other]);
+        Example { features: scorer.features(&pattern, &refiner), is_match: *is_match, counts: 1.0 }
     };
-    let folds = agreed.iter().map(|(one, ..)| mix(fields.records[group_of[one]]) % FOLDS).collect();
+    let folds = agreed.iter().map(|(one, ..)| mix(group_of[one]) % FOLDS).collect();
     (agreed.iter().map(&mut example).collect(), folds)
 }
 
-/// The least row of the labelled rows that each hangs together with.
-fn groups(pairs: &[(usize, usize, bool)]) -> FastMap<usize, usize> {
-    let mut group_of: FastMap<usize, usize> = FastMap::default();
+/// The rows of the records that labels name.
+fn rows(fields: &Fields, labels: &[Label]) -> FastMap<u64, u32> {
+    let named: FastSet<u64> = labels.iter().flat_map(|label| [label.one, label.other]).collect();
+    fields.records.iter().copied().zip(0..).filter(|(record, _)| named.contains(record)).collect()
+}
+
+/// The least record of the labelled records that each hangs together with.
+fn groups(pairs: &[(u64, u64, bool)]) -> FastMap<u64, u64> {
+    let mut group_of: FastMap<u64, u64> = FastMap::default();
     let mut changed = true;
     while changed {
         changed = false;
         for &(one, other, _) in pairs {
-            let least = [one, other].map(|row| group_of.get(&row).copied().unwrap_or(row)).into_iter().min();
-            for row in [one, other] {
-                let least = least.unwrap_or(row);
-                changed |= group_of.insert(row, least) != Some(least);
+            let least = [one, other].map(|record| group_of.get(&record).copied().unwrap_or(record)).into_iter().min();
+            for record in [one, other] {
+                let least = least.unwrap_or(record);
+                changed |= group_of.insert(record, least) != Some(least);
             }
         }
     }
