@@ -184,10 +184,9 @@ fn freeze(prepared: &mut [Field], limits: &[Limits], model: Option<&Model>) -> V
 
 impl Run<'_> {
     /// Finds candidates, trains if need be, scores every candidate.
-    fn score(&self, frozen: Vec<FieldModel>, mut keys: Keys) -> Result<(Model, Vec<Scored>)> {
-        let weights = self.options.model.as_ref().map_or_else(|| keys.weights(), |model| model.keys.clone());
-        keys.weigh(&weights);
-        let candidates = block::candidates(keys, &self.fields.records, self.options.threads);
+    fn score(&self, frozen: Vec<FieldModel>, keys: Keys) -> Result<(Model, Vec<Scored>)> {
+        let given = self.options.model.as_ref().map(|model| &model.keys);
+        let (candidates, weights) = block::candidates(keys, &self.fields.records, given, self.options.threads);
         let mut model = match &self.options.model {
             Some(model) => model.clone(),
             None => train(&self.fields, frozen, &weights, &candidates, self.options.threads),

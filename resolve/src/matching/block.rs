@@ -4,11 +4,12 @@
 //! function of the set of records; the order they come in never matters.
 
 use super::bounds::Bounds;
+use super::groups::Carriers;
 use super::hash;
-use super::keys::{KINDS, Key, Keys, Kind};
-use super::open::{Met, Open, grouped};
-use super::shared::{Lookup, Shared};
-use super::threads::{joined, map_parts};
+use super::keys::{KINDS, Key, KeyWeights, Keys, Kind};
+use super::open::{Met, Open};
+use super::shared::{Lookup, Numbered, Shared};
+use super::threads::{joined, map_each, map_parts};
 
 /// Partners kept for a record.
 const PARTNERS: usize = Bounds::REAL.partners;
@@ -79,17 +80,32 @@ pub(crate) const RULES: &[Rule] = {
 };
 
 /// Finds the candidate pairs of records, whose hashes `records` are: a pair is
-/// one if either record is among the other's best partners.
-pub(crate) fn candidates(mut keys: Keys, records: &[u64], threads: usize) -> Vec<(u32, u32)> {
+/// one if either record is among the other's best partners. Keys weigh as given
+/// or as they should; returns what they weighed too.
+pub(crate) fn candidates(
+    mut keys: Keys,
+    records: &[u64],
+    weights: Option<&KeyWeights>,
+    threads: usize,
+) -> (Vec<(u32, u32)>, KeyWeights) {
     let most = Bounds::REAL.open;
-    let shared = Shared::of(&mut keys, |kind, carriers| carriers as usize <= most && proposes_alone(kind));
-    let open = Open::of_members(keys.rows(), threads, |rules| {
-        telling_entries(&keys, rules).iter().flat_map(|entries| grouped(entries, most)).collect()
-    });
+    let numbered = Numbered::of(&keys);
+    let weights = weights.cloned().unwrap_or_else(|| numbered.weights(&keys));
+    let is_open = |kind, carriers| carriers as usize <= most && proposes_alone(kind);
+    let shared = Shared::of(&mut keys, &numbered, &weights, is_open);
+    drop(numbered);
+    let parted = Parted::of(&keys);
+    let members = joined(map_each(threads, RULES, |&rule| telling(&parted, rule).grouped(most)));
+    drop(parted);
     drop(keys);
+    (best_pairs(&shared, &Open::of(members, records.len()), records, threads), weights)
+}
+
+/// The pairs of records and their best partners, sorted, each once.
+fn best_pairs(shared: &Shared, open: &Open, records: &[u64], threads: usize) -> Vec<(u32, u32)> {
     let rows: Vec<u32> = (0..records.len() as u32).collect();
     let found = map_parts(threads, &rows, |rows| {
-        let mut ranking = Ranking::new(&shared, records);
+        let mut ranking = Ranking::new(shared, records);
         let (mut met, mut partners) = (Met::none(records.len()), Vec::new());
         let mut pairs = Vec::with_capacity(rows.len() * PARTNERS);
         for &row in rows {
@@ -100,7 +116,6 @@ pub(crate) fn candidates(mut keys: Keys, records: &[u64], threads: usize) -> Vec
         pairs.sort_unstable_by_key(|&pair| packed(pair));
         pairs
     });
-    drop(open);
     let mut pairs = joined(found);
     // Merges the sorted parts.
     pairs.sort_by_key(|&pair| packed(pair));
@@ -127,21 +142,18 @@ pub(crate) fn entries(keys: &Keys, rule: Rule) -> Vec<u64> {
     sorted(entries)
 }
 
-/// As [`entries`], of several rules and of keys that are marked where they are
-/// open by themselves, without what proposes no further pair: two keys of which
-/// one is open, or one that is not. Left out with it are keys that collide in the
-/// bits an entry has for them: a few in a million, of strangers.
-fn telling_entries(keys: &Keys, rules: &[Rule]) -> Vec<Vec<u64>> {
-    let mut entries = vec![Vec::new(); rules.len()];
-    for row in 0..keys.rows() {
-        let by_kind = ByKind::of(keys.of(row));
-        for (rule, entries) in rules.iter().zip(&mut entries) {
-            let wanted = rule.1.is_none();
-            let give = |key| entries.push(key | row as u64);
-            made_by(|kind| by_kind.keys(kind), *rule, |key| key.is_marked() == wanted, give);
-        }
+/// The carriers of a rule's keys, made of keys that are marked where they are open
+/// by themselves, without what proposes no further pair: two keys of which one is
+/// open, or one that is not.
+fn telling(keys: &Parted, rule: Rule) -> Carriers {
+    let mut carriers = Carriers::default();
+    let wanted = rule.1.is_none();
+    for row in 0..keys.keys.rows() {
+        let by_kind = keys.of_row(row);
+        let give = |key| carriers.push(key, row as u32);
+        made_by(|kind| by_kind.keys(kind), rule, |key| key.is_marked() == wanted, give);
     }
-    entries.into_iter().map(sorted).collect()
+    carriers
 }
 
 fn sorted(mut entries: Vec<u64>) -> Vec<u64> {
@@ -151,20 +163,25 @@ fn sorted(mut entries: Vec<u64>) -> Vec<u64> {
 }
 
 /// Gives what a rule makes of a record's keys: hashes above, room for a row below.
-pub(crate) fn block_keys(keys: &[Key], rule: Rule, give: impl FnMut(u64)) {
-    made_by(|kind| of_kind(keys, kind), rule, |_| true, give);
+pub(crate) fn block_keys(keys: &[Key], rule: Rule, mut give: impl FnMut(u64)) {
+    made_by(|kind| of_kind(keys, kind), rule, |_| true, |key| give(with_room(key)));
 }
 
 /// Gives what every rule makes of a record's keys, with the place of the rule.
 pub(crate) fn all_block_keys(keys: &[Key], mut give: impl FnMut(usize, u64)) {
     let by_kind = ByKind::of(keys);
     for (place, &rule) in RULES.iter().enumerate() {
-        made_by(|kind| by_kind.keys(kind), rule, |_| true, |key| give(place, key));
+        made_by(|kind| by_kind.keys(kind), rule, |_| true, |key| give(place, with_room(key)));
     }
 }
 
+/// A hash with room for a row below.
+fn with_room(key: u64) -> u64 {
+    key >> ROW_BITS << ROW_BITS
+}
+
+/// Gives the hashes of what a rule makes of those keys that tell.
 fn made_by<'a>(keys: impl Fn(Kind) -> &'a [Key], rule: Rule, tells: impl Fn(&Key) -> bool, mut give: impl FnMut(u64)) {
-    let mut give = |hash: u64| give((hash >> ROW_BITS) << ROW_BITS);
     let firsts = keys(rule.0);
     let Some(second) = rule.1 else {
         return firsts.iter().filter(|key| tells(key)).for_each(|key| give(hash::mix(key.identity())));
@@ -177,10 +194,13 @@ fn made_by<'a>(keys: impl Fn(Kind) -> &'a [Key], rule: Rule, tells: impl Fn(&Key
     }
 }
 
+/// Where the keys of each kind start among those of a record, and where the last end.
+type Starts = [u16; KINDS + 1];
+
 /// A record's keys, and where those of each kind start.
 struct ByKind<'a> {
     keys: &'a [Key],
-    starts: [usize; KINDS + 1],
+    starts: Starts,
 }
 
 impl<'a> ByKind<'a> {
@@ -196,7 +216,23 @@ impl<'a> ByKind<'a> {
     }
 
     fn keys(&self, kind: Kind) -> &'a [Key] {
-        &self.keys[self.starts[kind as usize]..self.starts[kind as usize + 1]]
+        &self.keys[usize::from(self.starts[kind as usize])..usize::from(self.starts[kind as usize + 1])]
+    }
+}
+
+/// The keys of all records by kind, laid out once for all rules.
+struct Parted<'a> {
+    keys: &'a Keys,
+    starts: Vec<Starts>,
+}
+
+impl<'a> Parted<'a> {
+    fn of(keys: &'a Keys) -> Self {
+        Self { keys, starts: (0..keys.rows()).map(|row| ByKind::of(keys.of(row)).starts).collect() }
+    }
+
+    fn of_row(&self, row: usize) -> ByKind<'a> {
+        ByKind { keys: self.keys.of(row), starts: self.starts[row] }
     }
 }
 

@@ -35,6 +35,39 @@ pub(crate) fn pair(one: u64, other: u64) -> u64 {
     ordered(one.min(other), one.max(other))
 }
 
+/// Which hashes come more than once: all that do, and a few others.
+pub(crate) struct Seen {
+    once: Vec<u64>,
+    twice: Vec<u64>,
+}
+
+impl Seen {
+    pub(crate) fn of<T>(items: &[T], hash: impl Fn(&T) -> u64) -> Self {
+        let words = (items.len() / 8).next_power_of_two();
+        let mut seen = Self { once: vec![0; words], twice: vec![0; words] };
+        for item in items {
+            let (word, bit) = seen.place(hash(item));
+            seen.twice[word] |= seen.once[word] & bit;
+            seen.once[word] |= bit;
+        }
+        seen
+    }
+
+    fn place(&self, hash: u64) -> (usize, u64) {
+        ((hash >> 6) as usize & (self.once.len() - 1), 1 << (hash & 63))
+    }
+
+    pub(crate) fn twice(&self, hash: u64) -> bool {
+        let (word, bit) = self.place(hash);
+        self.twice[word] & bit != 0
+    }
+
+    /// About how many different hashes come more than once, or a few less.
+    pub(crate) fn count(&self) -> usize {
+        self.twice.iter().map(|word| word.count_ones() as usize).sum()
+    }
+}
+
 /// A map whose hashes are fixed; fast, and for keys nobody can choose.
 pub(crate) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FastHasher>>;
 /// A set whose hashes are fixed; see [`FastMap`].

@@ -112,6 +112,36 @@ pub(crate) struct KeyWeights {
     heavy: Vec<(u64, u8)>,
 }
 
+impl KeyWeights {
+    /// What keys should weigh: the bits of a chance agreement on a common key its
+    /// own, on any other the kind's mean. `counted` are different keys and how many
+    /// records carry each; those it lacks are of one record.
+    pub(crate) fn of(keys: &Keys, counted: impl Iterator<Item = (u64, u32)>) -> Self {
+        let rows = keys.rows() as f64;
+        let common = (keys.rows() / 8192).max(16);
+        let mut heavy = Vec::new();
+        // Squares of the counts, and counts; whole numbers, whose sums are exact.
+        let mut sums = [(0.0, 0.0); KINDS];
+        for key in &keys.keys {
+            let (squares, counts) = &mut sums[key.kind()];
+            (*squares, *counts) = (*squares + 1.0, *counts + 1.0);
+        }
+        for (identity, count) in counted {
+            let (kind, count) = (kind_of(identity), f64::from(count));
+            let (squares, counts) = &mut sums[kind];
+            if count > common as f64 {
+                heavy.push((identity, weight(kind, rows / count)));
+                (*squares, *counts) = (*squares - count, *counts - count);
+            } else {
+                *squares += count * count - count;
+            }
+        }
+        heavy.sort_unstable();
+        let light = |(kind, (squares, sum)): (usize, &(f64, f64))| weight(kind, rows * sum / f64::max(*squares, 1.0));
+        Self { light: sums.iter().enumerate().map(light).collect(), heavy }
+    }
+}
+
 /// The sorted keys of each record.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
@@ -171,29 +201,16 @@ impl Keys {
         self.starts.len() - 1
     }
 
-    /// Counts keys and returns what they should weigh: the bits of a chance
-    /// agreement on a common key its own, on any other the kind's mean.
+    /// Counts keys, the plain way; see [`KeyWeights::of`].
+    #[cfg(test)]
     pub(crate) fn weights(&self) -> KeyWeights {
-        let mut sorted = self.keys.clone();
-        sorted.sort_unstable();
-        let rows = self.rows() as f64;
-        let common = (self.rows() / 8192).max(16);
-        let mut heavy = Vec::new();
-        let mut squares = [(0.0, 0.0); KINDS];
-        for group in sorted.chunk_by(PartialEq::eq) {
-            let (key, count) = (group[0], group.len());
-            if count > common {
-                heavy.push((key.identity(), weight(key.kind(), rows / count as f64)));
-            } else {
-                let sums = &mut squares[key.kind()];
-                *sums = (sums.0 + (count * count) as f64, sums.1 + count as f64);
-            }
-        }
-        let light = |(kind, (squares, sum)): (usize, &(f64, f64))| weight(kind, rows * sum / f64::max(*squares, 1.0));
-        KeyWeights { light: squares.iter().enumerate().map(light).collect(), heavy }
+        let mut counted: FastMap<u64, u32> = FastMap::default();
+        self.keys.iter().for_each(|key| *counted.entry(key.identity()).or_default() += 1);
+        KeyWeights::of(self, counted.into_iter())
     }
 
     /// Writes the weights into the keys.
+    #[cfg(test)]
     pub(crate) fn weigh(&mut self, weights: &KeyWeights) {
         self.weigh_by(&Weigher::new(weights));
     }
@@ -245,8 +262,13 @@ impl Weigher {
     }
 
     fn weighed(&self, key: Key) -> Key {
-        let light = self.light.get(key.kind()).copied().unwrap_or(1);
-        key.weighing(self.heavy.get(&key.identity()).copied().unwrap_or(light))
+        key.weighing(self.weight(key.identity()))
+    }
+
+    /// What a key weighs.
+    pub(crate) fn weight(&self, identity: u64) -> u8 {
+        let light = || self.light.get(kind_of(identity)).copied().unwrap_or(1);
+        self.heavy.get(&identity).copied().unwrap_or_else(light)
     }
 
     /// The keys of one record, sorted, given its codes in each field.
@@ -262,6 +284,11 @@ impl Weigher {
         keys.dedup();
         keys
     }
+}
+
+/// The kind of a key, given its [`Key::identity`].
+fn kind_of(identity: u64) -> usize {
+    (identity >> HASH_BITS) as usize
 }
 
 fn weight(kind: usize, odds: f64) -> u8 {

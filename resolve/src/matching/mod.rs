@@ -7,7 +7,7 @@
 //!
 //! The clusters are a function of the records, the decisions and the model;
 //! the order of rows and of columns never enters: rows are taken in the order
-//! of a hash of their keys.
+//! of a hash of their keys, and compared in one that is quick (`near`).
 
 #![allow(
     clippy::cast_precision_loss,
@@ -29,6 +29,7 @@ mod error;
 pub mod explain;
 mod field;
 mod generic;
+mod groups;
 mod hash;
 mod identifiers;
 mod keys;

@@ -1,15 +1,12 @@
 //! Open keys, and who shares one with whom.
 
-use super::block::{RULES, Rule, entries};
+use super::block::{RULES, entries};
 use super::keys::Keys;
-use super::threads::map_parts;
+use super::threads::{joined, map_each};
 use std::hint::black_box;
 
 /// Marks the last of the rows that share a key.
-const LAST: u32 = 1 << 31;
-
-/// Rules whose members one thread finds before they are put with the others.
-const TOGETHER: usize = 8;
+pub(crate) const LAST: u32 = 1 << 31;
 
 /// Who carries which of the open keys.
 pub(crate) struct Open {
@@ -24,20 +21,7 @@ pub(crate) struct Open {
 impl Open {
     /// Finds the keys that at least two and at most `most` records carry.
     pub(crate) fn new(keys: &Keys, most: usize, threads: usize) -> Self {
-        Self::of_members(keys.rows(), threads, |rules| {
-            rules.iter().flat_map(|rule| grouped(&entries(keys, *rule), most)).collect()
-        })
-    }
-
-    /// As [`Open::new`], of the members that some rules make, see [`grouped`].
-    pub(crate) fn of_members(rows: usize, threads: usize, of_rules: impl Fn(&[Rule]) -> Vec<u32> + Sync) -> Self {
-        let mut members: Vec<u32> = Vec::new();
-        for rules in RULES.chunks(TOGETHER * threads.max(1)) {
-            for open in map_parts(threads, rules, &of_rules) {
-                members.extend_from_slice(&open);
-            }
-        }
-        Self::of(members, rows)
+        Self::of(joined(map_each(threads, RULES, |&rule| grouped(&entries(keys, rule), most))), keys.rows())
     }
 
     /// Puts together what [`grouped`] found of each rule.

@@ -2,8 +2,9 @@
 //! may have in common with others is mostly one line of memory; and those marked
 //! that are open by themselves.
 
-use super::hash::FastMap;
-use super::keys::{Key, Keys};
+use super::hash::Seen;
+use super::keys::{KeyWeights, Keys, Weigher};
+use super::texts::Places;
 use std::hint::black_box;
 
 /// Numbers in a line.
@@ -29,10 +30,15 @@ pub(crate) struct Shared {
 impl Shared {
     /// Takes the keys of single records out of `keys` and numbers the others.
     /// Those left are marked where `is_open` says so of their kind and carriers.
-    pub(crate) fn of(keys: &mut Keys, is_open: impl Fn(usize, u32) -> bool) -> Self {
-        let numbered = Numbered::of(keys);
-        let mut shared =
-            Self { lines: vec![Line::default(); keys.rows()], more: Vec::new(), weights: numbered.weights };
+    pub(crate) fn of(
+        keys: &mut Keys,
+        numbered: &Numbered,
+        weights: &KeyWeights,
+        is_open: impl Fn(usize, u32) -> bool,
+    ) -> Self {
+        let weigher = Weigher::new(weights);
+        let weights = numbered.identities.iter().map(|&identity| weigher.weight(identity)).collect();
+        let mut shared = Self { lines: vec![Line::default(); keys.rows()], more: Vec::new(), weights };
         let (mut current, mut filled) = (0, 0);
         keys.retain(|row, place, key| {
             let number = numbered.numbers[place];
@@ -86,62 +92,47 @@ impl Shared {
 }
 
 /// A number for each key that may have several carriers.
-struct Numbered {
+pub(crate) struct Numbered {
     /// In the order of the keys; 0 for those of one record.
     numbers: Vec<u32>,
     /// By number.
+    identities: Vec<u64>,
     carriers: Vec<u32>,
-    weights: Vec<u8>,
 }
 
 impl Numbered {
-    fn of(keys: &Keys) -> Self {
-        let seen = Seen::of(keys);
-        let (mut carriers, mut weights) = (vec![0], vec![0]);
-        let mut known: FastMap<u64, u32> = FastMap::default();
-        let mut number = |key: &Key| {
-            if !seen.twice(*key) {
-                return 0;
+    pub(crate) fn of(keys: &Keys) -> Self {
+        let seen = Seen::of(keys.all(), |key| key.identity());
+        let mut places = Places::with_room(seen.count());
+        let (mut identities, mut carriers) = (vec![u64::MAX], vec![0]);
+        let mut numbers = Vec::with_capacity(keys.all().len());
+        let mut repeated = Vec::with_capacity(FETCHED);
+        for keys in keys.all().chunks(FETCHED) {
+            repeated.clear();
+            repeated.extend(keys.iter().map(|key| key.identity()).filter(|&identity| seen.twice(identity)));
+            let likely = places.likely(repeated.iter().copied());
+            black_box(likely.fold(0, |sum, number| sum ^ identities.get(number as usize).unwrap_or(&0)));
+            for identity in keys.iter().map(|key| key.identity()) {
+                if !seen.twice(identity) {
+                    numbers.push(0);
+                    continue;
+                }
+                let next = carriers.len() as u32;
+                let number = places.find_or_put(identity, next, |number| identities[number as usize] == identity);
+                if number == next {
+                    identities.push(identity);
+                    carriers.push(0);
+                }
+                carriers[number as usize] += 1;
+                numbers.push(number);
             }
-            let number = *known.entry(key.identity()).or_insert(carriers.len() as u32);
-            if number as usize == carriers.len() {
-                carriers.push(0);
-                weights.push(key.weight() as u8);
-            }
-            carriers[number as usize] += 1;
-            number
-        };
-        let numbers = keys.all().iter().map(&mut number).collect();
-        Self { numbers, carriers, weights }
-    }
-}
-
-/// Which keys are seen more than once: all that are, and a few others.
-struct Seen {
-    once: Vec<u64>,
-    twice: Vec<u64>,
-}
-
-impl Seen {
-    fn of(keys: &Keys) -> Self {
-        let words = (keys.all().len() / 8).next_power_of_two();
-        let mut seen = Self { once: vec![0; words], twice: vec![0; words] };
-        for &key in keys.all() {
-            let (word, bit) = seen.place(key);
-            seen.twice[word] |= seen.once[word] & bit;
-            seen.once[word] |= bit;
         }
-        seen
+        Self { numbers, identities, carriers }
     }
 
-    fn place(&self, key: Key) -> (usize, u64) {
-        let hash = key.identity();
-        ((hash >> 6) as usize & (self.once.len() - 1), 1 << (hash & 63))
-    }
-
-    fn twice(&self, key: Key) -> bool {
-        let (word, bit) = self.place(key);
-        self.twice[word] & bit != 0
+    /// What the keys should weigh, see [`KeyWeights::of`].
+    pub(crate) fn weights(&self, keys: &Keys) -> KeyWeights {
+        KeyWeights::of(keys, self.identities.iter().copied().zip(self.carriers.iter().copied()).skip(1))
     }
 }
 
@@ -210,8 +201,8 @@ impl<'a> Lookup<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hash::mix;
-    use super::super::keys::KINDS;
+    use super::super::hash::{FastMap, mix};
+    use super::super::keys::{KINDS, Key};
     use super::*;
 
     /// Records of many keys and few, some shared by all, by two or by none.
@@ -220,7 +211,7 @@ mod tests {
             let shared = (0..(row * 7) % 40).map(|key| mix(key % 50));
             let paired = (0..row % 5).map(|key| mix(1000 + key * 100 + row / 2));
             let own = (0..row % 3).map(|key| mix(100_000 + key * 1000 + row));
-            let kind = |hash: u64| (hash % KINDS as u64) << 60 | (hash >> 12) << 8 | (1 + hash % 200);
+            let kind = |hash: u64| (hash % KINDS as u64) << 60 | (hash >> 12) << 8;
             let mut keys: Vec<Key> = shared.chain(paired).chain(own).map(|hash| Key::from_bits(kind(hash))).collect();
             keys.sort_unstable();
             keys.dedup();
@@ -232,8 +223,12 @@ mod tests {
 
     #[test]
     fn numbers_weigh_what_the_keys_weigh_that_two_records_share() {
-        let keys = keys();
-        let shared = Shared::of(&mut keys.clone(), |_, _| false);
+        let mut keys = keys();
+        let numbered = Numbered::of(&keys);
+        let weights = keys.weights();
+        assert_eq!(numbered.weights(&keys), weights);
+        let shared = Shared::of(&mut keys.clone(), &numbered, &weights, |_, _| false);
+        keys.weigh(&weights);
         assert!(shared.more.len() > 100);
         let mut lookup = Lookup::new(&shared);
         let (partners, mut weights): (Vec<u32>, _) = ((0..120).collect(), Vec::new());
@@ -255,7 +250,8 @@ mod tests {
         let mut carriers: FastMap<u64, u32> = FastMap::default();
         before.all().iter().for_each(|key| *carriers.entry(key.identity()).or_default() += 1);
         let mut left = before.clone();
-        Shared::of(&mut left, |kind, carriers| kind % 2 == 0 && carriers == 2);
+        let (numbered, weights) = (Numbered::of(&left), KeyWeights::default());
+        Shared::of(&mut left, &numbered, &weights, |kind, carriers| kind % 2 == 0 && carriers == 2);
         let mut marked = [0; 2];
         for row in 0..before.rows() {
             let expected: Vec<(u64, bool)> = before

@@ -81,8 +81,14 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// The places of texts that may hash to these hashes, in order: first reads
-    /// that do not wait for each other, so that later ones find all at hand.
+    /// None yet, with room for about so many.
+    pub(crate) fn with_room(places: usize) -> Self {
+        Self { slots: vec![0; (places * 2 + 1).next_power_of_two()], filled: 0 }
+    }
+
+    /// The places of texts that may hash to these hashes, in order, rarely one
+    /// where there is none: first reads that do not wait for each other, so that
+    /// later ones find all at hand.
     pub(crate) fn likely(&self, hashes: impl Iterator<Item = u64>) -> impl Iterator<Item = u32> {
         let slot = |hash| self.slots.get(self.slot(hash)).copied().unwrap_or_default();
         hashes

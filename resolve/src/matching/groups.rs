@@ -1,0 +1,120 @@
+//! Rows grouped by the keys that a rule makes of them, without sorting them.
+//!
+//! Most keys are of one row. They go first, seen to be so in two bits each; the
+//! others are numbered in the order they come, and their rows counted into place.
+
+use super::hash::Seen;
+use super::open::LAST;
+use super::texts::Places;
+use std::hint::black_box;
+
+/// Keys that are looked up together, so that what is known of all is read at once.
+const FETCHED: usize = 32;
+/// In the place of where a group starts: it is too small or too large.
+const NO_GROUP: u32 = u32::MAX;
+
+/// Keys and the rows that carry them, in the order of the rows.
+#[derive(Debug, Default)]
+pub(crate) struct Carriers {
+    keys: Vec<u64>,
+    rows: Vec<u32>,
+}
+
+impl Carriers {
+    /// Adds a key, a hash of 64 bits, of a row.
+    pub(crate) fn push(&mut self, key: u64, row: u32) {
+        self.keys.push(key);
+        self.rows.push(row);
+    }
+
+    /// Returns the rows of each key that at least two and at most `most` carry,
+    /// the last of each marked; those of keys come in the order of their first rows.
+    pub(crate) fn grouped(mut self, most: usize) -> Vec<u32> {
+        self.leave_repeated();
+        let (numbers, mut sizes) = self.numbered();
+        let mut sum = 0;
+        for size in &mut sizes {
+            let start = if (2..=most).contains(&(*size as usize)) { sum } else { NO_GROUP };
+            sum += if start == NO_GROUP { 0 } else { *size };
+            *size = start;
+        }
+        let mut next = sizes;
+        let mut members = vec![0; sum as usize];
+        for (&number, &row) in numbers.iter().zip(&self.rows) {
+            let place = &mut next[number as usize];
+            if *place != NO_GROUP {
+                members[*place as usize] = row;
+                *place += 1;
+            }
+        }
+        for end in next.into_iter().filter(|end| *end != NO_GROUP) {
+            members[end as usize - 1] |= LAST;
+        }
+        members
+    }
+
+    /// Takes out keys of one row, but for a few.
+    fn leave_repeated(&mut self) {
+        let seen = Seen::of(&self.keys, |&key| key);
+        let mut left = 0;
+        for place in 0..self.keys.len() {
+            let (key, row) = (self.keys[place], self.rows[place]);
+            (self.keys[left], self.rows[left]) = (key, row);
+            left += usize::from(seen.twice(key));
+        }
+        self.keys.truncate(left);
+        self.rows.truncate(left);
+    }
+
+    /// A number for each key, and how many rows carry each.
+    fn numbered(&self) -> (Vec<u32>, Vec<u32>) {
+        let mut places = Places::with_room(self.keys.len() / 2);
+        let (mut known, mut sizes): (Vec<u64>, Vec<u32>) = Default::default();
+        let mut numbers = Vec::with_capacity(self.keys.len());
+        for keys in self.keys.chunks(FETCHED) {
+            let likely = places.likely(keys.iter().copied());
+            black_box(likely.fold(0, |sum, place| sum ^ known.get(place as usize).unwrap_or(&0)));
+            for &key in keys {
+                let number = places.find_or_put(key, known.len() as u32, |place| known[place as usize] == key);
+                if number as usize == known.len() {
+                    known.push(key);
+                    sizes.push(0);
+                }
+                sizes[number as usize] += 1;
+                numbers.push(number);
+            }
+        }
+        (numbers, sizes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hash::mix;
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn groups_are_those_of_a_map() {
+        for (rows, spread) in [(0, 1), (1, 1), (500, 1), (3000, 40), (3000, 900), (3000, 100_000)] {
+            // Keys that differ in their upper bits alone, or their lower ones.
+            let key = |row: u32| {
+                let hash = mix(u64::from(row) % spread);
+                if row.is_multiple_of(2) { hash >> 40 << 40 } else { hash & 0xff_ffff }
+            };
+            let (mut carriers, mut expected): (Carriers, BTreeMap<u64, Vec<u32>>) = Default::default();
+            for row in 0..rows {
+                carriers.push(key(row), row);
+                expected.entry(key(row)).or_default().push(row);
+            }
+            let mut expected: Vec<Vec<u32>> =
+                expected.into_values().filter(|rows| (2..=40).contains(&rows.len())).collect();
+            expected.sort();
+            let members = carriers.grouped(40);
+            let groups = members.split_inclusive(|member| member & LAST != 0);
+            let groups: Vec<Vec<u32>> =
+                groups.map(|group| group.iter().map(|member| member & !LAST).collect()).collect();
+            assert_eq!(groups, expected, "{rows} {spread}");
+        }
+    }
+}
