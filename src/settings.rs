@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tributary_config::{Config, IdKey, IdentityMode, IdentitySettings, LogSettings, Source, SurvivorshipRule};
+use tributary_identity_files::blocking_rules;
 use tributary_ingest::gateway::{HttpSource, Limits};
 use tributary_log::{EmbeddedLog, EmbeddedOptions, KafkaLog, KafkaOptions, Log};
 use tributary_profile_store::query::QueryLimits;
@@ -217,7 +218,7 @@ pub fn matcher(identity: &IdentitySettings) -> anyhow::Result<Option<Box<dyn Mat
     if identity.mode == IdentityMode::Deterministic {
         return Ok(None);
     }
-    let model = match &identity.model {
+    let mut model = match &identity.model {
         None => Model::people().clone(),
         Some(path) => {
             let said = || format!("read the matching model {}", path.display());
@@ -225,6 +226,9 @@ pub fn matcher(identity: &IdentitySettings) -> anyhow::Result<Option<Box<dyn Mat
             Model::from_json(&text).with_context(said)?
         }
     };
+    if let Some(keys) = &identity.keys {
+        model.rules = blocking_rules(keys).context("identity.keys")?;
+    }
     let matcher = ModelMatcher::new(model, identity.cut, threads()?).context("make the matcher of identity")?;
     Ok(Some(Box::new(matcher)))
 }

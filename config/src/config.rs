@@ -6,6 +6,7 @@ use crate::validate::{is_name, validate_source};
 use crate::{
     AdminSettings, Error, FileFormat, FileSource, HttpSource, IdentitySettings, IngestSettings, LogSettings, Result,
     SendgridSource, Source, SurvivorshipRule, SurvivorshipSettings, TableSettings, TraitType, WebhookSource,
+    check_keys,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -178,6 +179,9 @@ impl Config {
             {
                 return Err((at("path"), format!("{path} is the path of two sources")));
             }
+        }
+        if let Some(keys) = &self.identity.keys {
+            check_keys(keys).map_err(|(place, reason)| (format!("identity.keys{place}"), reason))?;
         }
         self.validate_kinds(&names)?;
         self.validate_survivorship(&names)

@@ -21,8 +21,8 @@ pub use document::Document;
 pub use error::{Error, Result};
 pub use secret::{IdKey, Secret};
 pub use settings::{
-    AdminSettings, EmbeddedLog, IdentityMode, IdentitySettings, IngestSettings, KafkaLog, LogSettings,
-    SurvivorshipRule, SurvivorshipSettings, TableSettings, TraitType,
+    AdminSettings, EmbeddedLog, IdentityMode, IdentitySettings, IngestSettings, KafkaLog, KeyPart, LogSettings,
+    SurvivorshipRule, SurvivorshipSettings, TableSettings, TraitType, check_keys,
 };
 pub use source::{
     FileFormat, FileObject, FileSource, HttpSource, RecordType, SendgridSource, Source, WebhookMapping, WebhookSource,

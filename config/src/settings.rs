@@ -135,6 +135,82 @@ pub enum IdentityMode {
     Probabilistic,
 }
 
+/// A part of a blocking key: a field by its role, and after a dot what is made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyPart {
+    /// A word of any name, whichever column it is in.
+    Name,
+    /// The same as `name`: given and family names get swapped.
+    GivenName,
+    /// The same as `name`.
+    FamilyName,
+    /// The same as `name`.
+    FullName,
+    /// The name that a given name is short for: William for Bill.
+    #[serde(rename = "given_name.long_form")]
+    GivenNameLongForm,
+    /// The first three letters of the given name.
+    #[serde(rename = "given_name.start")]
+    GivenNameStart,
+    /// The first three letters of the family name.
+    #[serde(rename = "family_name.start")]
+    FamilyNameStart,
+    /// The birth date.
+    BirthDate,
+    /// The year of birth.
+    #[serde(rename = "birth_date.year")]
+    BirthDateYear,
+    /// The birthday.
+    #[serde(rename = "birth_date.month_day")]
+    BirthDateMonthDay,
+    /// The email.
+    Email,
+    /// The email before the @.
+    #[serde(rename = "email.local")]
+    EmailLocal,
+    /// The phone.
+    Phone,
+    /// The street line.
+    Street,
+    /// The postcode.
+    Postcode,
+    /// The postcode's area.
+    #[serde(rename = "postcode.area")]
+    PostcodeArea,
+    /// The town.
+    City,
+    /// An id of any kind.
+    Id,
+    /// The same as `id`.
+    NationalId,
+    /// The same as `id`.
+    UserId,
+    /// The same as `id`.
+    Device,
+    /// The same as `id`.
+    SourceId,
+    /// A word such as an occupation, or a second address line.
+    Text,
+}
+
+/// Most parts of a blocking key.
+const KEY_PARTS_MAX: usize = 2;
+
+/// Checks what the types of blocking keys cannot; the error is the place within them and what is wrong there.
+///
+/// # Errors
+/// If there is no key, or one has no parts or more than two.
+pub fn check_keys(keys: &[Vec<KeyPart>]) -> Result<(), (String, String)> {
+    if keys.is_empty() {
+        return Err((String::new(), "no key: no two records would be looked at".to_owned()));
+    }
+    let wrong = keys.iter().position(|key| !(1..=KEY_PARTS_MAX).contains(&key.len()));
+    wrong.map_or(Ok(()), |place| {
+        Err((format!("[{place}]"), format!("a key of {} parts: give 1 to {KEY_PARTS_MAX}", keys[place].len())))
+    })
+}
+
 /// How records become people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -148,6 +224,12 @@ pub struct IdentitySettings {
     /// Least mean match probability at which two groups of records become one profile, above 0 and at most 1.
     /// Default 0.4.
     pub cut: f64,
+    /// Blocking keys: two records are looked at if they share one that no more than 40 records carry. Each key is
+    /// a list of one part or two, a field by its role, or what is made of it: `[[email], [name, birth_date.year]]`.
+    /// A change groups all records again at the next start. Default: those of the model; the commented
+    /// `tributary.yaml` has those of the one that ships.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<Vec<KeyPart>>>,
     /// An identifier seen with more distinct user_ids than this joins nothing. Default 25.
     pub generic_after: u32,
     /// Key of the profile ids, 32 hexadecimal digits; fixed when the data folder is created.
@@ -163,6 +245,7 @@ impl Default for IdentitySettings {
             mode: IdentityMode::default(),
             model: None,
             cut: 0.4,
+            keys: None,
             generic_after: 25,
             id_key: None,
             blocked_values: BTreeMap::new(),

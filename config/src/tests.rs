@@ -1,6 +1,7 @@
 //! Tests of reading, validating and printing a configuration.
 
 use super::*;
+use crate::KeyPart;
 
 const EXAMPLE: &str = include_str!("../tributary.yaml");
 
@@ -65,6 +66,30 @@ fn smallest_files_are_read() {
     let kafka = Config::parse("log: {type: kafka, brokers: \"a:1,b:2\"}", "t").unwrap();
     let LogSettings::Kafka(log) = kafka.log else { panic!("not Kafka") };
     assert_eq!((log.topic.as_str(), log.partitions), ("tributary", 4));
+}
+
+#[test]
+fn blocking_keys_are_read_and_wrong_ones_named() {
+    let keys = Config::parse("identity: {keys: [[email], [family_name, birth_date.year]]}", "t").unwrap().identity.keys;
+    assert_eq!(keys, Some(vec![vec![KeyPart::Email], vec![KeyPart::FamilyName, KeyPart::BirthDateYear]]));
+    for (text, expected) in [
+        (
+            "identity:\n  keys:\n  - [email]\n  - [name, birthday]",
+            "t.yaml:4: identity.keys[1][1]: unknown variant `birthday`, expected one of `name`, `given_name`",
+        ),
+        ("identity: {keys: []}", "t.yaml:1: identity.keys: no key"),
+        (
+            "identity:\n  keys:\n  - [email]\n  - [name, email, phone]",
+            "t.yaml:4: identity.keys[1]: a key of 3 parts: give 1 to 2",
+        ),
+        (
+            "identity: {keys: [email]}",
+            "t.yaml:1: identity.keys[0]: invalid type: string \"email\", expected a sequence",
+        ),
+    ] {
+        let error = wrong(text);
+        assert!(error.contains(expected), "{text:?}: {error}");
+    }
 }
 
 #[test]

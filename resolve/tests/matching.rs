@@ -13,7 +13,7 @@ mod shared;
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng, seq::SliceRandom as _};
 use shared::{Rows, quality};
 use std::collections::HashMap;
-use tributary_resolve::matching::{Error, Ignored, Model, Options, Outcome, Role, Table, record_hash, run};
+use tributary_resolve::matching::{Error, Ignored, Model, Options, Outcome, Role, Rules, Table, record_hash, run};
 
 fn matched(table: Table) -> Outcome {
     run(table, &Options::default()).unwrap()
@@ -69,6 +69,25 @@ fn a_model_kept_as_json_gives_the_same_clusters() {
     let options = Options { model: Some(Model::from_json(&text).unwrap()), ..Options::default() };
     let again = run(rows.table(&["unique_id", "cluster"]), &options).unwrap();
     assert_eq!((again.clusters, again.pairs), (trained.clusters, trained.pairs));
+}
+
+#[test]
+fn only_pairs_that_the_rules_given_propose_are_looked_at() {
+    let rows = Rows::read("fake_1000.csv");
+    let found = |keys: &[Vec<&str>]| {
+        let options = Options { rules: Some(Rules::new(keys).unwrap()), ..Options::default() };
+        let outcome = run(rows.table(&["unique_id", "cluster"]), &options).unwrap();
+        assert_eq!(Some(outcome.model.unwrap().rules), options.rules);
+        outcome.pairs.iter().map(|pair| (pair.one, pair.other)).collect::<Vec<_>>()
+    };
+    let (by_email, by_date) = (found(&[vec!["email"]]), found(&[vec!["birth_date"]]));
+    for (pairs, others, name) in [(&by_email, &by_date, "email"), (&by_date, &by_email, "dob")] {
+        let texts = rows.column(name);
+        let share = |&(one, other): &(u32, u32)| texts[one as usize].eq_ignore_ascii_case(texts[other as usize]);
+        assert!(pairs.len() > 100 && pairs.iter().all(share), "{name}");
+        assert!(pairs.iter().any(|pair| !others.contains(pair)), "{name} finds none that the other does not");
+    }
+    assert!(found(&[vec!["phone"]]).is_empty(), "no record has a phone");
 }
 
 #[test]

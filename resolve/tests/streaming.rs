@@ -16,7 +16,9 @@ use rand::{Rng as _, SeedableRng as _, rngs::SmallRng, seq::IndexedRandom as _, 
 use shared::Rows;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tributary_resolve::matching::{Change, Cut, Decision, Engine, Item, Model, Options, Verdict, record_hash, run};
+use tributary_resolve::matching::{
+    Change, Cut, Decision, Engine, Item, Model, Options, Rules, Verdict, record_hash, run,
+};
 
 const HEADER: [&str; 8] = ["first_name", "last_name", "dob", "email", "phone", "street", "city", "zip"];
 
@@ -87,9 +89,13 @@ struct Set {
 
 impl Set {
     fn new(rows: &Rows, hidden: &[&str]) -> Self {
+        Self::by_rules(rows, hidden, None)
+    }
+
+    fn by_rules(rows: &Rows, hidden: &[&str], rules: Option<Rules>) -> Self {
         let table = rows.table(hidden);
         let records = table.records.clone();
-        let trained = run(table.clone(), &Options { threads: 2, ..Options::default() }).unwrap();
+        let trained = run(table.clone(), &Options { threads: 2, rules, ..Options::default() }).unwrap();
         let model = Arc::new(trained.model.unwrap());
         let options = Options { model: Some(Model::clone(&model)), threads: 2, ..Options::default() };
         let outcome = run(table, &options).unwrap();
@@ -160,6 +166,20 @@ fn streaming_and_batch_give_the_same_clusters() {
     for (seed, loaded) in [(1, 1.0), (2, 0.0), (3, 0.5), (4, 0.9)] {
         let engine = set.streamed(seed, loaded);
         assert_eq!(differing(&engine.clusters(), &set.clusters), 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn streaming_looks_at_the_pairs_of_the_models_own_rules() {
+    let rows = people(3000, 5);
+    let keys = [vec!["phone"], vec!["family_name", "birth_date.year"]];
+    let (set, usual) = (Set::by_rules(&rows, &[], Some(Rules::new(&keys).unwrap())), Set::new(&rows, &[]));
+    assert_ne!(set.clusters, usual.clusters);
+    assert!(set.clusters.iter().filter(|cluster| cluster.len() > 1).count() > 200);
+    let again = Model::from_json(&set.model.to_json().unwrap()).unwrap();
+    assert_eq!(again, *set.model);
+    for (seed, loaded) in [(1, 1.0), (2, 0.0), (3, 0.5)] {
+        assert_eq!(differing(&set.streamed(seed, loaded).clusters(), &set.clusters), 0, "seed {seed}");
     }
 }
 

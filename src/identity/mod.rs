@@ -16,8 +16,9 @@ pub enum IdentityCommand {
     /// Find which records of CSV or Parquet files are about one person
     #[command(after_help = "Example: tributary identity run customers.csv --key id --out clusters.parquet\n\n\
         Columns are recognised by their names and contents, and a model is trained on the files. What each\n\
-        column was taken for is printed; --config says it where that was wrong:\n  \
-        columns:\n    c1: given_name\n    remarks: ignore\n  cut: 0.4")]
+        column was taken for is printed; --config says it where that was wrong, and which pairs are looked at:\n  \
+        columns:\n    c1: given_name\n    remarks: ignore\n  cut: 0.4\n  \
+        keys: [[email], [name, birth_date.year]]")]
     Run(RunArgs),
     /// Train a model on files, without labels
     #[command(after_help = "Example: tributary identity train customers.csv --key id --out model.json")]

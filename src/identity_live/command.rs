@@ -82,7 +82,7 @@ pub enum LiveCommand {
     },
     /// List the decisions in force
     Decisions(Place),
-    /// Tell what the model and cut of another configuration would merge and split
+    /// Tell what the model, cut and keys of another configuration would merge and split
     #[command(
         after_help = "Example: tributary identity preview --config new.yaml\n\nTo apply it, start the server with it."
     )]
@@ -222,7 +222,7 @@ async fn preview(config: &Path, place: &Place) -> anyhow::Result<()> {
     let identity = Config::load(config)?.identity;
     let read =
         |path: PathBuf| std::fs::read_to_string(&path).with_context(|| format!("read the model {}", path.display()));
-    let wanted = json!({ "model": identity.model.map(read).transpose()?, "cut": identity.cut });
+    let wanted = json!({ "model": identity.model.map(read).transpose()?, "cut": identity.cut, "keys": identity.keys });
     let answer = client::post(&server(place).await?, "/v1/identity/preview", &wanted).await?;
     Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&answer["forecast"])?)?)
 }

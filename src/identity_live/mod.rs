@@ -9,7 +9,7 @@
 //! GET  /v1/identity/explain?a=KEY&b=KEY                               -> {explanation, text} why one, or why not
 //! GET  /v1/identity/how/{key}                                         -> {history, text} the merges of a profile
 //! POST /v1/identity/search      {attribute: value, ...}               -> {matches} best first, nothing is inserted
-//! POST /v1/identity/preview     {model, cut}                          -> {forecast} what another model would change
+//! POST /v1/identity/preview     {model, cut, keys}                    -> {forecast} what another model would change
 //! ```
 //!
 //! A decision is a record of the log: it is durable before it is applied, and
@@ -33,7 +33,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tributary_log::{Entry, Log};
 use tributary_protocol::{LogValue, Timestamp};
-use tributary_resolve::matching::Model;
+use tributary_resolve::matching::{Model, Rules};
 use tributary_state::{DECISION_SOURCE, Decision, ModelMatcher, ProfileChange, State};
 
 /// Longest wait of a decision for its effect.
@@ -165,23 +165,28 @@ async fn search(Shared(api): Shared<IdentityApi>, wanted: Given<BTreeMap<String,
     Ok(Json(json!({ "matches": matches })))
 }
 
-/// Another model, and another cut.
+/// Another model, another cut and other blocking keys.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Proposal {
     /// The text of the model; none: the one that ships.
     model: Option<String>,
     cut: f64,
+    /// Blocking keys; none: those of the model.
+    keys: Option<Rules>,
 }
 
 async fn preview(Shared(api): Shared<IdentityApi>, proposal: Given<Proposal>) -> Answer {
-    let Json(Proposal { model, cut }) = proposal?;
+    let Json(Proposal { model, cut, keys }) = proposal?;
     if !(cut > 0.0 && cut <= 1.0) {
         return Err(Failure::bad_request("cut is not above 0 and at most 1"));
     }
     let forecast = tokio::task::spawn_blocking(move || {
         let model = model.map_or_else(|| Ok(Model::people().clone()), |text| Model::from_json(&text));
-        let matcher = model.and_then(|model| ModelMatcher::new(model, cut, 1));
+        let matcher = model.and_then(|mut model| {
+            model.rules = keys.unwrap_or(model.rules);
+            ModelMatcher::new(model, cut, 1)
+        });
         let matcher = matcher.map_err(|error| Failure::bad_request(error.to_string()))?;
         api.state.forecast(Box::new(matcher)).map_err(Failure::from)
     });

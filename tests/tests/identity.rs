@@ -63,11 +63,33 @@ async fn records_of_one_person_are_found_by_their_contents() {
     for line in ["tributary_resolve_items 3", "tributary_resolve_model_out_of_range 1"] {
         assert!(metrics.lines().any(|found| found == line), "{line}");
     }
+    let other_keys = json!({ "cut": 0.4, "keys": [["email"], ["national_id"]] });
+    let apart = server.admin_post("/v1/identity/preview", &other_keys).await.unwrap();
+    assert_eq!((&apart.body["forecast"]["splits"], &apart.body["forecast"]["profiles_then"]), (&json!(1), &json!(3)));
+    let wrong = json!({ "cut": 0.4, "keys": [["emial"]] });
+    let refused = server.admin_post("/v1/identity/preview", &wrong).await.unwrap();
+    assert!(refused.status == 422 && refused.text.contains("there is no"), "{} {}", refused.status, refused.text);
     let same = server.admin_post("/v1/identity/preview", &json!({ "cut": 0.4 })).await.unwrap();
     assert_eq!((&same.body["forecast"]["merges"], &same.body["forecast"]["splits"]), (&json!(0), &json!(0)));
     let strict = server.admin_post("/v1/identity/preview", &json!({ "cut": 1.0 })).await.unwrap();
     // The pair is certain to within 1/65535: no cut parts it.
     assert_eq!(strict.body["forecast"]["profiles_then"], 2, "{}", strict.text);
+}
+
+#[tokio::test]
+async fn other_blocking_keys_group_again_what_is_there() {
+    let with = |keys: &str| {
+        format!("sources: [{{name: web, type: http, write_key: {WRITE_KEY}}}]\nidentity: {{keys: {keys}}}\n")
+    };
+    let mut server = visited("probabilistic").await.unwrap();
+    for (keys, expected) in
+        [("[[email]]", false), ("[[name, birth_date.year]]", true), ("[[family_name, email]]", false)]
+    {
+        server.stop().await.unwrap();
+        server.set_config(with(keys)).unwrap();
+        server.restart().await.unwrap();
+        assert_eq!(together(&server).await.unwrap(), (expected, false), "{keys}");
+    }
 }
 
 #[tokio::test]

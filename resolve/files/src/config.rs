@@ -5,6 +5,9 @@
 //!   c1: given_name
 //!   remarks: ignore
 //! cut: 0.4           # least mean probability of a merge, 0 to 1
+//! keys:              # which pairs are looked at; those of the model
+//! - [email]
+//! - [name, birth_date.year]
 //! ```
 
 use crate::input::{Input, read_all};
@@ -14,8 +17,8 @@ use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as ValueError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tributary_config::Document;
-use tributary_resolve::matching::{Column, Cut, Recognised, Role};
+use tributary_config::{Document, KeyPart, check_keys};
+use tributary_resolve::matching::{Column, Cut, Model, Options, Recognised, Role, Rules};
 
 /// What a column is called that is not to be looked at.
 const IGNORE: &str = "ignore";
@@ -29,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) ignored: Vec<String>,
     /// Least mean probability of a merge.
     pub(crate) cut: Cut,
+    /// Which pairs are looked at, where it is said.
+    rules: Option<Rules>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +41,7 @@ pub(crate) struct Config {
 struct Raw {
     columns: BTreeMap<String, String>,
     cut: Option<f64>,
+    keys: Option<Vec<Vec<KeyPart>>>,
 }
 
 impl Config {
@@ -59,6 +65,11 @@ impl Config {
             }
             config.cut = Cut::new(cut);
         }
+        if let Some(keys) = &raw.keys {
+            let wrong = |place: &str, reason: String| document.wrong(&format!("keys{place}"), reason);
+            check_keys(keys).map_err(|(place, reason)| wrong(&place, reason))?;
+            config.rules = Some(blocking_rules(keys).map_err(|error| wrong("", error.to_string()))?);
+        }
         for (column, role) in raw.columns {
             if role == IGNORE {
                 config.ignored.push(column);
@@ -69,6 +80,12 @@ impl Config {
             config.roles.push(Recognised { column, role });
         }
         Ok(config)
+    }
+
+    /// What a run by it goes by.
+    pub(crate) fn options(&self, threads: usize, model: Option<Model>) -> Options {
+        let Self { roles, cut, rules, .. } = self;
+        Options { threads, cut: *cut, model, roles: roles.clone(), rules: rules.clone(), ..Options::default() }
     }
 
     /// Reads files but for the columns that are not to be looked at: those of
@@ -91,9 +108,42 @@ impl Config {
     }
 }
 
+/// The blocking rules that look at configured keys.
+///
+/// # Errors
+/// [`Error::Usage`] if there are none, or one has no parts or more than two.
+pub fn blocking_rules(keys: &[Vec<KeyPart>]) -> Result<Rules> {
+    let named = serde_json::to_value(keys).and_then(serde_json::from_value);
+    named.map_err(|error| Error::Usage { reason: error.to_string() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The keys that the commented default file of the server shows.
+    #[test]
+    fn the_keys_that_are_shown_are_those_that_hold_where_none_are_given() {
+        let shown = include_str!("../../../config/tributary.yaml");
+        let from = shown.find("  # keys: [").unwrap();
+        let until = from + shown[from..].find("  # ]").unwrap();
+        let list = |line: &str| line.trim_start_matches("  #").split('#').next().unwrap_or_default().to_owned();
+        let yaml: String = shown[from..until].lines().map(list).collect::<Vec<_>>().join("\n") + "]";
+        let config = Config::parse(yaml.trim(), "c.yaml").unwrap();
+        assert_eq!(config.rules, Some(Rules::default()));
+    }
+
+    #[test]
+    fn every_part_of_a_key_is_known_to_matching() {
+        let schema = serde_json::to_value(tributary_config::Config::json_schema()).unwrap();
+        let parts = schema["$defs"]["KeyPart"]["oneOf"].as_array().unwrap();
+        for part in parts {
+            let name = part["const"].as_str().unwrap();
+            let config = Config::parse(&format!("keys: [[{name}]]"), "c.yaml").unwrap();
+            assert_eq!(config.rules, Some(Rules::new(&[vec![name]]).unwrap()), "{name}");
+        }
+        assert!(parts.len() > 20);
+    }
 
     #[test]
     fn columns_and_cut_are_read() {
@@ -109,6 +159,9 @@ mod tests {
         for (text, expected) in [
             ("colums: {}\n", "c.yaml:1: colums: unknown field `colums`"),
             ("cut: 7\n", "c.yaml:1: cut: 7 is no probability"),
+            ("cut: 0.4\nkeys:\n- [email]\n- [name, birthday]\n", "c.yaml:4: keys[1][1]: unknown variant `birthday`"),
+            ("keys: []\n", "c.yaml:1: keys: no key"),
+            ("cut: 0.4\nkeys:\n- []\n", "c.yaml:3: keys[0]: a key of 0 parts: give 1 to 2"),
             ("cut: 0.4\ncolumns:\n  a: firstname\n", "c.yaml:3: columns.a: unknown variant `firstname`"),
         ] {
             let error = Config::parse(text, "c.yaml").unwrap_err().to_string();

@@ -32,6 +32,7 @@ mod search;
 mod train;
 
 pub use args::{EvaluateArgs, ExplainArgs, HowArgs, LabelArgs, RecordsArgs, RunArgs, SearchArgs, TrainArgs};
+pub use config::blocking_rules;
 pub use error::{Error, Result};
 pub use evaluate::evaluate;
 pub use explain::{explain, how};

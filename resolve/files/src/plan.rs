@@ -8,7 +8,7 @@ use crate::report;
 use crate::run::{Summary, begin_report, load_model, matched};
 use std::io::Write;
 use tributary_resolve::matching::explain::aligned;
-use tributary_resolve::matching::{Options, Plan, plan};
+use tributary_resolve::matching::{Plan, plan};
 
 /// Counts, prints what was counted on `out`, and writes no file.
 pub(crate) fn dry_run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summary> {
@@ -16,7 +16,7 @@ pub(crate) fn dry_run(args: &RunArgs, threads: usize, out: &mut impl Write) -> R
     let model = args.model.as_deref().map(load_model).transpose()?;
     let input = config.read(&args.files, &args.key, args.evaluate_against.as_deref(), &[])?;
     let filled = begin_report(out, &input)?;
-    let options = Options { threads, model, roles: config.roles, ..Options::default() };
+    let options = config.options(threads, model);
     let progress = Progress::begin("count", 0);
     let counted = matched(plan(input.table, &options), args.model.as_deref())?;
     progress.end();

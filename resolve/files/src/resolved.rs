@@ -7,7 +7,7 @@ use crate::run::{load_model, resolve};
 use crate::{Error, Result};
 use std::io::Write;
 use tributary_resolve::matching::explain::Items;
-use tributary_resolve::matching::{Cut, Model, Options, Outcome, Table};
+use tributary_resolve::matching::{Cut, Model, Outcome, Table};
 
 /// Records of files and what a run made of them.
 pub(crate) struct Resolved {
@@ -28,7 +28,7 @@ impl Resolved {
         let model = args.model.as_deref().map(load_model).transpose()?;
         let mut input = config.read(&args.files, &args.key, None, &args.ignore)?;
         let (table, cut) = (input.table.clone(), config.cut);
-        let options = Options { threads, cut, model, roles: config.roles, ..Options::default() };
+        let options = config.options(threads, model);
         let mut outcome = resolve(&mut input, &options, args.model.as_deref())?;
         let model = outcome.model.take().ok_or(Error::NothingToTrain { records: table.records.len() })?;
         Ok(Self { table, cut, names: names(&input), model, outcome })

@@ -44,7 +44,7 @@ pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summa
     let mut input = config.read(&args.files, &args.key, truth, &[])?;
     let labels = read_labels(args.labels.as_deref(), &mut input)?;
     let filled = begin_report(out, &input)?;
-    let options = Options { threads, cut: config.cut, model, roles: config.roles, labels, ..Options::default() };
+    let options = Options { labels, ..config.options(threads, model) };
     let mut outcome = resolve(&mut input, &options, args.model.as_deref())?;
     Linking { link_only: args.link_only, one_to_one: args.one_to_one }.apply(&mut outcome, &input);
     report::columns(out, &outcome.recognised, &filled)?;

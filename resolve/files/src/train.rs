@@ -25,7 +25,7 @@ pub fn train(args: &TrainArgs, threads: usize, out: &mut impl Write) -> Result<(
     let labels = read_labels(args.labels.as_deref(), &mut input)?;
     let filled = begin_report(out, &input)?;
     let table = truth.map(|_| input.table.clone());
-    let mut options = Options { threads, cut: config.cut, roles: config.roles, labels, ..Options::default() };
+    let mut options = Options { labels, ..config.options(threads, None) };
     let mut outcome = resolve(&mut input, &options, None)?;
     report::columns(out, &outcome.recognised, &filled)?;
     if let Some(table) = table {

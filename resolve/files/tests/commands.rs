@@ -235,6 +235,42 @@ fn a_dry_run_counts_pairs_by_rule_and_writes_nothing() {
 }
 
 #[test]
+fn a_configuration_says_which_pairs_are_looked_at() {
+    let folder = Folder::new();
+    folder.write("people.csv", csv(&people(300, 0.5, 30), &USUAL));
+    let mut args = folder.args(&["people.csv"]);
+    args.evaluate_against = Some("truth".into());
+    args.config = Some(folder.path("keys.yaml"));
+    let mut found = Vec::new();
+    for (keys, rules) in [
+        ("[[phone]]", vec!["the phone"]),
+        ("[[family_name, birth_date.year], [phone]]", vec!["the phone", "a name and the birth year"]),
+    ] {
+        folder.write("keys.yaml", format!("keys: {keys}\n"));
+        args.dry_run = true;
+        let (_, counted) = ran(&args);
+        let named: Vec<&str> = counted
+            .lines()
+            .filter_map(|row| rules.iter().find(|rule| row.ends_with(&format!("  {rule}"))).copied())
+            .collect();
+        let table =
+            counted.lines().skip_while(|row| !row.contains("blocking rule")).skip(1).take_while(|row| !row.is_empty());
+        assert_eq!((named.len(), table.count()), (rules.len(), rules.len()), "{counted}");
+        args.dry_run = false;
+        let (summary, _) = ran(&args);
+        found.push((folder.read("pairs.csv").lines().count(), summary.quality.unwrap().pairs.recall));
+    }
+    assert!(found[0].0 > 50 && found[0].0 < found[1].0 && found[0].1 < found[1].1, "{found:?}");
+    folder.write("keys.yaml", "cut: 0.4\nkeys:\n- [email]\n- [birth_date.yaer]\n");
+    args.out = folder.path("other.csv");
+    let message = common::refused(&args).to_string();
+    assert!(
+        message.contains("keys.yaml:4: keys[1][0]: unknown variant `birth_date.yaer`, expected one of"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_configuration_says_what_columns_are() {
     let folder = Folder::new();
     let mut columns = USUAL;

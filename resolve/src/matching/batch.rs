@@ -9,6 +9,7 @@ use super::keys::Keys;
 use super::labels::{self, Label};
 use super::model::{FieldModel, Model, Score, Scorer};
 use super::role::{Recognised, Role, recognise};
+use super::rules::Rules;
 use super::threads::{joined, map_parts};
 use super::train::{set_bands, train};
 use super::{Error, Measure, Result, Table, block, near, table::MISSING};
@@ -29,6 +30,16 @@ pub struct Options {
     pub comparisons: Vec<(String, Measure)>,
     /// Judged pairs that refine the model, given or trained; none by default.
     pub labels: Vec<Label>,
+    /// Which pairs are looked at; none: as the model given has it, else as usual.
+    pub rules: Option<Rules>,
+}
+
+impl Options {
+    /// The blocking rules that hold.
+    pub(crate) fn rules(&self) -> Rules {
+        let of_model = || self.model.as_ref().map(|model| model.rules.clone());
+        self.rules.clone().or_else(of_model).unwrap_or_default()
+    }
 }
 
 /// A scored pair of rows.
@@ -186,11 +197,13 @@ impl Run<'_> {
     /// Finds candidates, trains if need be, scores every candidate.
     fn score(&self, frozen: Vec<FieldModel>, keys: Keys) -> Result<(Model, Vec<Scored>)> {
         let given = self.options.model.as_ref().map(|model| &model.keys);
-        let (candidates, weights) = block::candidates(keys, &self.fields.records, given, self.options.threads);
+        let rules = self.options.rules();
+        let (candidates, weights) = block::candidates(keys, &rules, &self.fields.records, given, self.options.threads);
         let mut model = match &self.options.model {
             Some(model) => model.clone(),
             None => train(&self.fields, frozen, &weights, &candidates, self.options.threads),
         };
+        model.rules = rules;
         if !self.options.labels.is_empty() {
             let mut weights: Vec<i32> =
                 self.scored(&model, &candidates).iter().map(|(.., score)| score.weight).collect();

@@ -8,6 +8,7 @@ use super::groups::Carriers;
 use super::hash;
 use super::keys::{KINDS, Key, KeyWeights, Keys, Kind};
 use super::open::{Met, Open};
+use super::rules::{Rule, Rules};
 use super::shared::{Lookup, Numbered, Shared};
 use super::threads::{joined, map_each, map_parts};
 
@@ -17,73 +18,12 @@ const PARTNERS: usize = Bounds::REAL.partners;
 /// key, however many records there are.
 pub(crate) const ROW_BITS: u32 = 26;
 
-/// Keys that propose pairs: of one base key, or of two together.
-pub(crate) type Rule = (Kind, Option<Kind>);
-
-/// What proposes pairs.
-pub(crate) const RULES: &[Rule] = {
-    use Kind::{
-        Canon, City, Date, Email, FamilyPrefix, GivenPrefix, Id, Local, MonthDay, Outward, Phone, Postcode, Street,
-        Token, Word, Year,
-    };
-    &[
-        (Token, None),
-        (Date, None),
-        (Email, None),
-        (Local, None),
-        (Phone, None),
-        (Street, None),
-        (Postcode, None),
-        (Id, None),
-        (City, None),
-        (Token, Some(Token)),
-        (Token, Some(Date)),
-        (Token, Some(Year)),
-        (Token, Some(MonthDay)),
-        (Token, Some(Street)),
-        (Token, Some(Postcode)),
-        (Token, Some(Outward)),
-        (Token, Some(City)),
-        (Token, Some(Word)),
-        (Token, Some(FamilyPrefix)),
-        (Token, Some(GivenPrefix)),
-        (Token, Some(Local)),
-        (Canon, Some(FamilyPrefix)),
-        (Canon, Some(Date)),
-        (Canon, Some(Postcode)),
-        (Canon, Some(City)),
-        (Canon, Some(Year)),
-        (Canon, Some(MonthDay)),
-        (GivenPrefix, Some(FamilyPrefix)),
-        (GivenPrefix, Some(Date)),
-        (GivenPrefix, Some(MonthDay)),
-        (GivenPrefix, Some(Postcode)),
-        (GivenPrefix, Some(City)),
-        (FamilyPrefix, Some(Date)),
-        (FamilyPrefix, Some(Year)),
-        (FamilyPrefix, Some(MonthDay)),
-        (FamilyPrefix, Some(Postcode)),
-        (FamilyPrefix, Some(City)),
-        (Date, Some(Postcode)),
-        (Date, Some(Outward)),
-        (Date, Some(City)),
-        (Date, Some(Word)),
-        (Year, Some(Postcode)),
-        (Year, Some(City)),
-        (MonthDay, Some(Postcode)),
-        (MonthDay, Some(Outward)),
-        (MonthDay, Some(City)),
-        (Street, Some(Postcode)),
-        (City, Some(Local)),
-        (Postcode, Some(Word)),
-    ]
-};
-
 /// Finds the candidate pairs of records, whose hashes `records` are: a pair is
 /// one if either record is among the other's best partners. Keys weigh as given
 /// or as they should; returns what they weighed too.
 pub(crate) fn candidates(
     mut keys: Keys,
+    rules: &Rules,
     records: &[u64],
     weights: Option<&KeyWeights>,
     threads: usize,
@@ -91,11 +31,11 @@ pub(crate) fn candidates(
     let most = Bounds::REAL.open;
     let numbered = Numbered::of(&keys);
     let weights = weights.cloned().unwrap_or_else(|| numbered.weights(&keys));
-    let is_open = |kind, carriers| carriers as usize <= most && proposes_alone(kind);
+    let is_open = |kind, carriers| carriers as usize <= most && rules.propose_alone(kind);
     let shared = Shared::of(&mut keys, &numbered, &weights, is_open);
     drop(numbered);
     let parted = Parted::of(&keys);
-    let members = joined(map_each(threads, RULES, |&rule| telling(&parted, rule).grouped(most)));
+    let members = joined(map_each(threads, rules.all(), |&rule| telling(&parted, rule).grouped(most)));
     drop(parted);
     drop(keys);
     (best_pairs(&shared, &Open::of(members, records.len()), records, threads), weights)
@@ -126,11 +66,6 @@ fn best_pairs(shared: &Shared, open: &Open, records: &[u64], threads: usize) -> 
 /// A pair as one number, which compares as the pair does.
 fn packed(pair: (u32, u32)) -> u64 {
     u64::from(pair.0) << 32 | u64::from(pair.1)
-}
-
-/// Whether a key of this kind proposes pairs by itself.
-fn proposes_alone(kind: usize) -> bool {
-    RULES.iter().any(|rule| rule.0 as usize == kind && rule.1.is_none())
 }
 
 /// Hash of the key above, row below, sorted.
@@ -168,9 +103,9 @@ pub(crate) fn block_keys(keys: &[Key], rule: Rule, mut give: impl FnMut(u64)) {
 }
 
 /// Gives what every rule makes of a record's keys, with the place of the rule.
-pub(crate) fn all_block_keys(keys: &[Key], mut give: impl FnMut(usize, u64)) {
+pub(crate) fn all_block_keys(keys: &[Key], rules: &Rules, mut give: impl FnMut(usize, u64)) {
     let by_kind = ByKind::of(keys);
-    for (place, &rule) in RULES.iter().enumerate() {
+    for (place, &rule) in rules.all().iter().enumerate() {
         made_by(|kind| by_kind.keys(kind), rule, |_| true, |key| give(place, with_room(key)));
     }
 }

@@ -42,6 +42,14 @@ pub enum Error {
         /// Which part of it.
         part: &'static str,
     },
+    /// A blocking key cannot be made: write it with the parts there are.
+    #[error("blocking key [{key}]: {reason}")]
+    BlockingKey {
+        /// The key as it is written.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// It is no settings file of Splink: give the file that it saved.
     #[error("splink settings cannot be read: {part}")]
     SplinkUnreadable {

@@ -14,6 +14,7 @@ use super::keys::KeyWeights;
 use super::labels::{Features, Refinement, Refiner};
 use super::normalise::DayOrder;
 use super::role::Role;
+use super::rules::Rules;
 use super::{Error, Measure, Result};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,9 @@ pub struct Model {
     pub classes: Vec<Class>,
     /// What keys weigh when candidates are ranked.
     pub(crate) keys: KeyWeights,
+    /// Which pairs are looked at; not written where they are the usual ones.
+    #[serde(default, skip_serializing_if = "Rules::are_default")]
+    pub rules: Rules,
     /// What labels taught, if there were any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refinement: Option<Refinement>,
@@ -323,6 +327,7 @@ mod tests {
             bundles: vec![vec![0]],
             classes: vec![class("match", 1.0, 0.5), class("chance", 1.0, 0.25)],
             keys: KeyWeights::default(),
+            rules: Rules::default(),
             refinement: None,
         }
     }

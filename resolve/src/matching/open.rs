@@ -1,7 +1,8 @@
 //! Open keys, and who shares one with whom.
 
-use super::block::{RULES, entries};
+use super::block::entries;
 use super::keys::Keys;
+use super::rules::Rules;
 use super::threads::{joined, map_each};
 use std::hint::black_box;
 
@@ -20,8 +21,8 @@ pub(crate) struct Open {
 
 impl Open {
     /// Finds the keys that at least two and at most `most` records carry.
-    pub(crate) fn new(keys: &Keys, most: usize, threads: usize) -> Self {
-        Self::of(joined(map_each(threads, RULES, |&rule| grouped(&entries(keys, rule), most))), keys.rows())
+    pub(crate) fn new(keys: &Keys, rules: &Rules, most: usize, threads: usize) -> Self {
+        Self::of(joined(map_each(threads, rules.all(), |&rule| grouped(&entries(keys, rule), most))), keys.rows())
     }
 
     /// Puts together what [`grouped`] found of each rule.

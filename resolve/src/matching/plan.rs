@@ -1,13 +1,14 @@
 //! What blocking proposes, counted before anything is scored.
 
 use super::batch::{Options, Ready};
-use super::block::{RULES, entries, same_key};
+use super::block::{entries, same_key};
 use super::bounds::Bounds;
 use super::explain::rule_name;
 use super::field::Fields;
-use super::keys::{Keys, Kind};
+use super::keys::Keys;
 use super::open::Open;
 use super::role::Recognised;
+use super::rules::Rule;
 use super::threads::{joined, map_parts};
 use super::{Result, Table};
 
@@ -59,10 +60,11 @@ pub struct RuleCounts {
 pub fn plan(table: Table, options: &Options) -> Result<Plan> {
     let Ready { order, found, generic_values, fields, records, .. } = Ready::new(table, options)?;
     let keys = Keys::new(&Fields::new(fields, records));
-    let rules =
-        map_parts(options.threads, RULES, |rules| rules.iter().map(|rule| RuleCounts::of(&keys, *rule)).collect());
+    let all = options.rules();
+    let counted = |rules: &[Rule]| rules.iter().map(|rule| RuleCounts::of(&keys, *rule)).collect::<Vec<_>>();
+    let rules = map_parts(options.threads, all.all(), counted);
     let Bounds { open: carriers_max, partners: partners_max, .. } = Bounds::REAL;
-    let open = Open::new(&keys, carriers_max, options.threads);
+    let open = Open::new(&keys, &all, carriers_max, options.threads);
     let rows: Vec<u32> = (0..order.len() as u32).collect();
     let counts = map_parts(options.threads, &rows, |rows| {
         let mut partners = Vec::new();
@@ -88,7 +90,7 @@ pub fn plan(table: Table, options: &Options) -> Result<Plan> {
 }
 
 impl RuleCounts {
-    fn of(keys: &Keys, rule: (Kind, Option<Kind>)) -> Self {
+    fn of(keys: &Keys, rule: Rule) -> Self {
         let mut counts = Self { name: rule_name(rule), keys: 0, open: 0, pairs: 0, closed: 0, largest: Vec::new() };
         for block in entries(keys, rule).chunk_by(|one, other| same_key(*one, *other)) {
             let size = block.len();

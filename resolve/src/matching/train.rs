@@ -9,6 +9,7 @@ use super::identifiers::{Identifier, chance_of, is_identifier, sharpen};
 use super::keys::KeyWeights;
 use super::model::{BUNDLE_LEVELS_MAX, Class, FieldModel, MODEL_VERSION, Model, bundle_level, radix};
 use super::role::Role;
+use super::rules::Rules;
 use super::threads::map_parts;
 use super::{Measure, table::MISSING};
 
@@ -360,6 +361,7 @@ impl Trainer {
             bundles: self.bundles.clone(),
             classes,
             keys: keys.clone(),
+            rules: Rules::default(),
             refinement: None,
         }
     }

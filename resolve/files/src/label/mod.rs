@@ -20,7 +20,7 @@ use kept::Kept;
 use session::Session;
 use std::io::{BufRead, Write};
 use std::path::Path;
-use tributary_resolve::matching::{Options, choose};
+use tributary_resolve::matching::choose;
 
 /// What was answered, in this session and before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub fn label(
     let judged = Judged::read(&args.out, &input)?;
     let filled = begin_report(out, &input)?;
     let table = input.table.clone();
-    let options = Options { threads, cut: config.cut, model, roles: config.roles, ..Options::default() };
+    let options = config.options(threads, model);
     let outcome = resolve(&mut input, &options, args.model.as_deref())?;
     input.table = table;
     report::columns(out, &outcome.recognised, &filled)?;

@@ -7,11 +7,12 @@
 //! how many open keys are shared with it, so that a key which closes is counted
 //! off, and only the partners it leaves without any are lost.
 
-use super::super::block::{self, RULES};
+use super::super::block;
 use super::super::bounds::Bounds;
 use super::super::hash::{self, FastSet};
 use super::super::keys::{Key, Keys, shared};
 use super::super::open::{Open, grouped};
+use super::super::rules::Rules;
 use super::super::threads::map_parts;
 #[cfg(test)]
 use super::Mutant;
@@ -71,14 +72,14 @@ struct Rekeyed {
 }
 
 impl Partners {
-    pub(super) fn new(bounds: Bounds) -> Self {
+    pub(super) fn new(bounds: Bounds, rules: Rules) -> Self {
         Self {
             bounds,
             ids: Vec::new(),
             keys: Carried::default(),
             glance: Glance::new(),
             lists: Lists::new(bounds.partners),
-            postings: Postings::new(),
+            postings: Postings::new(rules),
             tally: Tally::default(),
             done: Done::default(),
             #[cfg(test)]
@@ -100,17 +101,18 @@ impl Partners {
     /// Takes in the keys of all slots at once.
     pub(super) fn load(&mut self, keys: &Keys, threads: usize) {
         let mut members = Vec::new();
-        let rules: Vec<usize> = (0..RULES.len()).collect();
-        for rules in rules.chunks(threads.max(1)) {
-            let filled = map_parts(threads, rules, |rules| {
-                let of_rule = |&rule: &usize| {
-                    let entries = block::entries(keys, RULES[rule]);
-                    (rule, Entries::new(&entries), grouped(&entries, self.bounds.open))
+        let rules = self.postings.rules().clone();
+        let places: Vec<usize> = (0..rules.all().len()).collect();
+        for places in places.chunks(threads.max(1)) {
+            let filled = map_parts(threads, places, |places| {
+                let of_rule = |&place: &usize| {
+                    let entries = block::entries(keys, rules.all()[place]);
+                    (place, Entries::new(&entries), grouped(&entries, self.bounds.open))
                 };
-                rules.iter().map(of_rule).collect::<Vec<_>>()
+                places.iter().map(of_rule).collect::<Vec<_>>()
             });
-            for (rule, entries, open) in filled.into_iter().flatten() {
-                self.postings.fill(rule, entries);
+            for (place, entries, open) in filled.into_iter().flatten() {
+                self.postings.fill(place, entries);
                 members.extend_from_slice(&open);
             }
         }
@@ -147,7 +149,7 @@ impl Partners {
 
     /// The best partners that keys of no item would have.
     pub(super) fn of_keys(&mut self, id: u64, keys: &[Key]) -> Vec<u32> {
-        let postings = Postings::of(keys);
+        let postings = self.postings.of(keys);
         let met = self.met(&postings, &self.postings.find(&postings), None, |_, _| {});
         let ranked = |&slot: &u32| Ranked { slot, weight: shared(keys, self.keys.of(slot)), shared: MANY };
         let mut ranked: Vec<Ranked> = met.slots.iter().map(ranked).collect();
@@ -167,8 +169,8 @@ impl Partners {
     /// Gives a slot other keys, none to take it out. Adds to `touched` every
     /// pair whose standing may be another, and every candidate pair of the slot.
     pub(super) fn rekey(&mut self, slot: u32, keys: &[Key], lookup: &mut Lookup, touched: &mut Pairs) {
-        let before = Postings::of(self.keys.of(slot));
-        let after = Postings::of(keys);
+        let before = self.postings.of(self.keys.of(slot));
+        let after = self.postings.of(keys);
         let mut old = self.met(&before, &self.postings.find(&before), Some(slot), |_, _| {}).slots;
         self.keys.set(slot, keys);
         self.glance.set(slot, keys);
@@ -249,7 +251,7 @@ impl Partners {
         }
         for stale in stale {
             self.done.recomputed += 1;
-            let postings = Postings::of(self.keys.of(stale));
+            let postings = self.postings.of(self.keys.of(stale));
             let mut met = self.met(&postings, &self.postings.find(&postings), Some(stale), |_, _| {});
             self.weigh(stale, &mut met, lookup);
             let [before, after] = self.replace(stale, &met);
@@ -300,7 +302,7 @@ impl Partners {
 
     #[cfg(test)]
     fn live_weight(&self, one: u32, other: u32) -> u16 {
-        let [one, other] = [one, other].map(|slot| Postings::of(self.keys.of(slot)));
+        let [one, other] = [one, other].map(|slot| self.postings.of(self.keys.of(slot)));
         let of_both = one.iter().filter(|posting| other.binary_search(posting).is_ok());
         of_both.map(|&posting| 100 / (1 + self.postings.slots(posting).count() as u16)).sum()
     }
@@ -454,7 +456,7 @@ impl Partners {
 
     /// Open keys that two slots share, no further than [`MANY`].
     fn shared_open(&self, one: u32, other: u32) -> u8 {
-        let [one, other] = [one, other].map(|slot| Postings::of(self.keys.of(slot)));
+        let [one, other] = [one, other].map(|slot| self.postings.of(self.keys.of(slot)));
         let of_both = one.iter().filter(|posting| other.binary_search(posting).is_ok());
         let open = of_both.filter(|&&posting| self.postings.is_open(posting, self.bounds.open));
         open.take(MANY as usize).count() as u8

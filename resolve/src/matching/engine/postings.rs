@@ -5,8 +5,9 @@
 //! evenly, so an entry is near the place that its value says: to find a key
 //! takes a line or two of a block, wherever it is.
 
-use super::super::block::{ROW_BITS, RULES, all_block_keys, same_key};
+use super::super::block::{ROW_BITS, all_block_keys, same_key};
 use super::super::keys::Key;
+use super::super::rules::Rules;
 
 /// The place of a rule, and what it made of some keys.
 pub(super) type Posting = (u8, u64);
@@ -27,6 +28,7 @@ const NEAR: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Postings {
+    rules: Rules,
     by_rule: Vec<Entries>,
 }
 
@@ -40,8 +42,12 @@ pub(super) struct Entries {
 }
 
 impl Postings {
-    pub(super) fn new() -> Self {
-        Self { by_rule: RULES.iter().map(|_| Entries::new(&[])).collect() }
+    pub(super) fn new(rules: Rules) -> Self {
+        Self { by_rule: rules.all().iter().map(|_| Entries::new(&[])).collect(), rules }
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Takes in all entries of one rule.
@@ -50,9 +56,9 @@ impl Postings {
     }
 
     /// What the rules make of an item's keys, sorted, each once.
-    pub(super) fn of(keys: &[Key]) -> Vec<Posting> {
+    pub(super) fn of(&self, keys: &[Key]) -> Vec<Posting> {
         let mut postings: Vec<Posting> = Vec::with_capacity(keys.len() * 6);
-        all_block_keys(keys, |place, key| postings.push((place as u8, key)));
+        all_block_keys(keys, &self.rules, |place, key| postings.push((place as u8, key)));
         postings.sort_unstable();
         postings.dedup();
         postings
@@ -307,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_key_of_several_blocks_is_counted_up_to_what_is_asked() {
-        let mut postings = Postings::new();
+        let mut postings = Postings::new(Rules::default());
         let (common, rare) = ((3, mix(1) >> ROW_BITS << ROW_BITS), (3, mix(2) >> ROW_BITS << ROW_BITS));
         (0..1000).for_each(|slot| postings.insert(common, 0, slot));
         (0..5).for_each(|slot| postings.insert(rare, 9, slot * 7));

@@ -2,7 +2,7 @@
 
 use super::items::Items;
 use super::why_not::SharedKey;
-use crate::matching::block::{RULES, entries, row, same_key};
+use crate::matching::block::{entries, row, same_key};
 use crate::matching::bounds::Bounds;
 use crate::matching::keys::{Keys, Kind};
 
@@ -16,7 +16,7 @@ impl Items<'_> {
     pub fn shared_keys(&self, one: u32, other: u32) -> Vec<SharedKey> {
         let keys = Keys::new(&self.fields);
         let mut shared = Vec::new();
-        for &(first, second) in RULES {
+        for &(first, second) in self.model.rules.all() {
             let entries = entries(&keys, (first, second));
             let groups = entries.chunk_by(|&one, &other| same_key(one, other));
             let both =

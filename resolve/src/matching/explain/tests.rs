@@ -8,7 +8,7 @@ use crate::matching::generic::Limits;
 use crate::matching::keys::KeyWeights;
 use crate::matching::levels::{Levels, Part, Test};
 use crate::matching::model::{MODEL_VERSION, Scorer, radix};
-use crate::matching::{Class, FieldModel, Measure, Model, Role};
+use crate::matching::{Class, FieldModel, Measure, Model, Role, Rules};
 use proptest::prelude::*;
 
 const KINDS: [(Role, Measure); 6] = [
@@ -43,8 +43,8 @@ fn model(fields: usize, seed: u64) -> Model {
             .collect(),
     };
     let classes = vec![class("match", 900.0), class("household", 400.0), class("chance", 1e6)];
-    let (version, keys, refinement) = (MODEL_VERSION, KeyWeights::default(), None);
-    Model { version, records: 1500, fields, bundles, classes, keys, refinement }
+    let (version, keys, rules, refinement) = (MODEL_VERSION, KeyWeights::default(), Rules::default(), None);
+    Model { version, records: 1500, fields, bundles, classes, keys, rules, refinement }
 }
 
 fn field(place: usize, (role, measure): (Role, Measure)) -> FieldModel {

@@ -13,7 +13,7 @@ use super::generic::Limits;
 use super::keys::KeyWeights;
 use super::levels::{Levels, Part, Test};
 use super::role::{Role, by_name};
-use super::{Class, Error, FieldModel, MODEL_VERSION, Measure, Model, Result};
+use super::{Class, Error, FieldModel, MODEL_VERSION, Measure, Model, Result, Rules};
 use serde::Deserialize;
 
 /// What a Splink settings file says.
@@ -144,6 +144,7 @@ fn model(compared: Vec<Compared>, share: f64) -> Result<Model> {
         bundles,
         classes,
         keys: KeyWeights::default(),
+        rules: Rules::default(),
         refinement: None,
     };
     model.check()?;
