@@ -5,6 +5,7 @@ Rows are shuffled and keys numbered anew; neither side reads the truth, which is
 judged by `tributary identity evaluate`. SIZE is a number of invented customers, 100000 if none is given.
 """
 
+import json
 import os
 import pathlib
 import platform
@@ -12,7 +13,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 
 import sets
 
@@ -24,18 +24,16 @@ class Run:
     """One program run to its end: what it printed, its CPU-seconds, time, and most memory."""
 
     def __init__(self, *command):
-        began = time.monotonic()
-        with tempfile.TemporaryFile() as out:
-            process = subprocess.Popen([str(part) for part in command], stdout=out, stderr=subprocess.STDOUT)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            out.seek(0)
-            self.text = out.read().decode(errors="replace")
-        if process.returncode:
-            sys.exit(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{self.text}")
-        self.seconds = time.monotonic() - began
-        self.cpu = usage.ru_utime + usage.ru_stime
-        self.megabytes = usage.ru_maxrss * 1024 / 1e6
+        command = [str(part) for part in command]
+        with tempfile.NamedTemporaryFile(suffix=".json") as report:
+            wrapper = [sys.executable, "-I", "-S", HERE / "measured.py", report.name]
+            ended = subprocess.run([*wrapper, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            self.text = ended.stdout.decode(errors="replace")
+            taken = report.read()
+        taken = json.loads(taken) if taken else {"exit": ended.returncode}
+        if taken["exit"]:
+            sys.exit(f"{' '.join(command)} ended with {taken['exit']}:\n{self.text}")
+        self.seconds, self.cpu, self.megabytes = taken["seconds"], taken["cpu"], taken["megabytes"]
 
 
 def machine():
@@ -66,24 +64,44 @@ def line(set_name, who, text, run):
     )
 
 
+def ratios(run, peer):
+    """What the peer took for each second and byte of ours."""
+    parts = [("CPU", peer.cpu / run.cpu), ("time", peer.seconds / run.seconds), ("memory", peer.megabytes / run.megabytes)]
+    print(f"{'':16} splink : tributary      " + ", ".join(f"{name} {ratio:.1f}" for name, ratio in parts), flush=True)
+
+
 def calibration(text):
     lines = text[text.index("claimed probability") :].split("\n\n")[0]
     return "\n".join("    " + line for line in lines.splitlines())
 
 
 def measure(binary, name, folder):
-    """One set: ours, Splink, and ours with labels."""
+    """One set: ours, ours by a model trained before, and Splink. Returns our run and what it claimed."""
     records, truth = folder / f"{name}.parquet", folder / f"{name}_truth.parquet"
     ours, pairs, peers = (folder / f"{name}_{part}.parquet" for part in ("ours", "pairs", "peer"))
+    model = folder / f"{name}_model.json"
     key = ["--key", "record_id"]
     run = Run(binary, "identity", "run", records, *key, "--out", ours)
     # Pairs are written by a run of their own: the peer writes none either.
     Run(binary, "identity", "run", records, *key, "--out", ours, "--pairs", pairs)
     text = judged(binary, truth, ours, pairs)
     line(name, "tributary", text, run)
+    Run(binary, "identity", "train", records, *key, "--out", model)
+    trained = Run(binary, "identity", "run", records, *key, "--out", ours, "--model", model)
+    line(name, "tributary, trained", judged(binary, truth, ours), trained)
     peer = Run(sys.executable, HERE / "peer.py", name, records, peers)
     line(name, "splink 5", judged(binary, truth, peers), peer)
-    return calibration(text)
+    ratios(run, peer)
+    return run, calibration(text)
+
+
+def growth(runs, sizes):
+    """How time and CPU grow from each size to the next."""
+    sizes = sorted(sizes)
+    for less, more in zip(sizes, sizes[1:]):
+        one, other = (runs[f"customers_{size}"] for size in (less, more))
+        print(f"{less} to {more} customers, {more / less:g} times as many:", end=" ")
+        print(f"CPU {other.cpu / one.cpu:.1f} times, time {other.seconds / one.seconds:.1f} times")
 
 
 def measure_labels(binary, name, folder):
@@ -120,10 +138,11 @@ def main():
         print(f"\n{'set':16} {'':22} {'F1':>6} {'B3 F1':>6}  {'P':>6} {'R':>6} {'false':>7} {'largest':>7}", end="")
         print(f" {'CPU s':>8} {'time s':>8} {'MB':>7}")
         names = ["febrl3", "fake_1000", "historical_50k", *(f"customers_{size}" for size in sizes)]
-        claimed = {name: measure(binary, name, folder) for name in names}
+        measured = {name: measure(binary, name, folder) for name in names}
         measure_labels(binary, LABELLED, folder)
+        growth({name: run for name, (run, _) in measured.items()}, sizes)
         print("\nprobabilities claimed by tributary, and what is true of those pairs")
-        for name, text in claimed.items():
+        for name, (_, text) in measured.items():
             print(f"  {name}\n{text}")
 
 
