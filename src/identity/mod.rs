@@ -13,6 +13,15 @@ use tributary_identity_files::{
 /// Commands of `tributary identity`.
 #[derive(Subcommand)]
 pub enum IdentityCommand {
+    #[command(flatten)]
+    OnFiles(FileCommand),
+    #[command(flatten)]
+    Live(LiveCommand),
+}
+
+/// Commands on files.
+#[derive(Subcommand)]
+pub enum FileCommand {
     /// Find which records of CSV or Parquet files are about one person
     #[command(after_help = "Example: tributary identity run customers.csv --key id --out clusters.parquet\n\n\
         Columns are recognised by their names and contents, and a model is trained on the files. What each\n\
@@ -43,8 +52,6 @@ pub enum IdentityCommand {
     #[command(after_help = "Example: tributary identity search '{\"name\": \"Ann Lee\", \"phone\": \"555 0100\"}' \
         --file customers.csv --key id")]
     Search(SearchArgs),
-    #[command(flatten)]
-    Live(LiveCommand),
 }
 
 impl IdentityCommand {
@@ -55,11 +62,13 @@ impl IdentityCommand {
     pub async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Live(command) => command.run().await,
-            on_files => tokio::task::spawn_blocking(|| on_files.run_on_files()).await?,
+            Self::OnFiles(command) => tokio::task::spawn_blocking(|| command.run()).await?,
         }
     }
+}
 
-    fn run_on_files(self) -> anyhow::Result<()> {
+impl FileCommand {
+    fn run(self) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         match self {
             Self::Run(args) => drop(run(&args, settings::threads()?, &mut out)?),
@@ -71,7 +80,6 @@ impl IdentityCommand {
             Self::Explain(args) => explain(&args, settings::threads()?, colour(), &mut out)?,
             Self::How(args) => how(&args, settings::threads()?, colour(), &mut out)?,
             Self::Search(args) => search(&args, settings::threads()?, &mut out)?,
-            Self::Live(_) => {}
         }
         Ok(())
     }

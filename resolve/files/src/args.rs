@@ -3,24 +3,35 @@
 use clap::Args;
 use std::path::PathBuf;
 
-/// Flags of `tributary identity run`.
+/// The files of records that a command reads, and what they are taken for.
 #[derive(Args, Clone, Debug)]
-pub struct RunArgs {
+pub struct InputArgs {
     /// CSV or Parquet files of records; each row is one record
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Column that names each record; unique within a file, never compared
     #[arg(long, value_name = "COLUMN")]
     pub key: String,
+    /// What columns are, which pairs are looked at and how to cluster, YAML; without it columns are recognised
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Column not to be looked at, such as the right answer; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    pub ignore: Vec<String>,
+}
+
+/// Flags of `tributary identity run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap shows the flags, not this")]
+    pub input: InputArgs,
     /// Where to write the profile of each record (.parquet or .csv)
     #[arg(long, value_name = "FILE", default_value = "clusters.parquet")]
     pub out: PathBuf,
     /// Where to write every scored pair (.parquet or .csv)
     #[arg(long, value_name = "FILE")]
     pub pairs: Option<PathBuf>,
-    /// What columns are and how to cluster, YAML; without it columns are recognised
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// Model to use as it is; without one it is trained on the files
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
@@ -44,18 +55,12 @@ pub struct RunArgs {
 /// Flags of `tributary identity train`.
 #[derive(Args, Clone, Debug)]
 pub struct TrainArgs {
-    /// CSV or Parquet files of records; each row is one record
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Column that names each record; unique within a file, never compared
-    #[arg(long, value_name = "COLUMN")]
-    pub key: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap shows the flags, not this")]
+    pub input: InputArgs,
     /// Where to write the model, JSON
     #[arg(long, value_name = "FILE", default_value = "model.json")]
     pub out: PathBuf,
-    /// What columns are, YAML; without it columns are recognised
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// Judged pairs that refine the model: record_key_l, record_key_r, is_match (CSV or Parquet)
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
@@ -65,32 +70,20 @@ pub struct TrainArgs {
     /// How many pairs are labelled by the column of --labels-against
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     pub labels_count: usize,
-    /// Column not to be looked at, such as the right answer; may be repeated
-    #[arg(long, value_name = "COLUMN")]
-    pub ignore: Vec<String>,
 }
 
 /// Flags of `tributary identity label`.
 #[derive(Args, Clone, Debug)]
 pub struct LabelArgs {
-    /// CSV or Parquet files of records; each row is one record
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Column that names each record; unique within a file, never compared
-    #[arg(long, value_name = "COLUMN")]
-    pub key: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap shows the flags, not this")]
+    pub input: InputArgs,
     /// Where answers are kept, CSV; one that is there is gone on with
     #[arg(long, value_name = "FILE", default_value = "labels.csv")]
     pub out: PathBuf,
     /// Model to use as it is; without one it is trained on the files
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// What columns are, YAML; without it columns are recognised
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Column not to be looked at, such as the right answer; may be repeated
-    #[arg(long, value_name = "COLUMN")]
-    pub ignore: Vec<String>,
     /// Most pairs to ask about this time
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub count: usize,
@@ -134,7 +127,7 @@ pub struct RecordsArgs {
     /// Model to use as it is; without one it is trained on the files
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// What columns are and how to cluster, YAML; without it columns are recognised
+    /// What columns are, which pairs are looked at and how to cluster, YAML; without it columns are recognised
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Column not to be looked at, such as the right answer; may be repeated

@@ -31,7 +31,7 @@ mod run;
 mod search;
 mod train;
 
-pub use args::{EvaluateArgs, ExplainArgs, HowArgs, LabelArgs, RecordsArgs, RunArgs, SearchArgs, TrainArgs};
+pub use args::{EvaluateArgs, ExplainArgs, HowArgs, InputArgs, LabelArgs, RecordsArgs, RunArgs, SearchArgs, TrainArgs};
 pub use config::blocking_rules;
 pub use error::{Error, Result};
 pub use evaluate::evaluate;

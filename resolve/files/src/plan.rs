@@ -12,9 +12,10 @@ use tributary_resolve::matching::{Plan, plan};
 
 /// Counts, prints what was counted on `out`, and writes no file.
 pub(crate) fn dry_run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summary> {
-    let config = Config::load(args.config.as_deref())?;
+    let config = Config::load(args.input.config.as_deref())?;
     let model = args.model.as_deref().map(load_model).transpose()?;
-    let input = config.read(&args.files, &args.key, args.evaluate_against.as_deref(), &[])?;
+    let input =
+        config.read(&args.input.files, &args.input.key, args.evaluate_against.as_deref(), &args.input.ignore)?;
     let filled = begin_report(out, &input)?;
     let options = config.options(threads, model);
     let progress = Progress::begin("count", 0);

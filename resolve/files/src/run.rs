@@ -38,10 +38,10 @@ pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summa
     }
     let begun = Instant::now();
     check_outputs(args)?;
-    let config = Config::load(args.config.as_deref())?;
+    let config = Config::load(args.input.config.as_deref())?;
     let model = args.model.as_deref().map(load_model).transpose()?;
     let truth = args.evaluate_against.as_deref();
-    let mut input = config.read(&args.files, &args.key, truth, &[])?;
+    let mut input = config.read(&args.input.files, &args.input.key, truth, &args.input.ignore)?;
     let labels = read_labels(args.labels.as_deref(), &mut input)?;
     let filled = begin_report(out, &input)?;
     let options = Options { labels, ..config.options(threads, model) };
@@ -63,13 +63,13 @@ pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summa
 
 /// Refuses outputs that cannot be written or would write over what is read.
 fn check_outputs(args: &RunArgs) -> Result<()> {
-    if (args.link_only || args.one_to_one) && args.files.len() < 2 {
+    if (args.link_only || args.one_to_one) && args.input.files.len() < 2 {
         let reason = "--link-only and --one-to-one join records of several files: give two or more".to_owned();
         return Err(Error::Usage { reason });
     }
     for path in std::iter::once(&args.out).chain(&args.pairs) {
         output::check_name(path)?;
-        let read = args.files.iter().chain(&args.config).chain(&args.model).chain(&args.labels);
+        let read = args.input.files.iter().chain(&args.input.config).chain(&args.model).chain(&args.labels);
         let same = |other: &std::path::PathBuf| match (path.canonicalize(), other.canonicalize()) {
             (Ok(one), Ok(other)) => one == other,
             _ => path == other,

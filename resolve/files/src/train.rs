@@ -19,9 +19,9 @@ const SEED: u64 = 1;
 /// # Errors
 /// Every variant of [`Error`].
 pub fn train(args: &TrainArgs, threads: usize, out: &mut impl Write) -> Result<()> {
-    let config = Config::load(args.config.as_deref())?;
+    let config = Config::load(args.input.config.as_deref())?;
     let truth = args.labels_against.as_deref();
-    let mut input = config.read(&args.files, &args.key, truth, &args.ignore)?;
+    let mut input = config.read(&args.input.files, &args.input.key, truth, &args.input.ignore)?;
     let labels = read_labels(args.labels.as_deref(), &mut input)?;
     let filled = begin_report(out, &input)?;
     let table = truth.map(|_| input.table.clone());

@@ -7,7 +7,7 @@ mod common;
 
 use common::{Folder, Person, Texts, USUAL, csv, people, ran, refused};
 use std::collections::BTreeMap;
-use tributary_identity_files::{EvaluateArgs, TrainArgs, evaluate, train};
+use tributary_identity_files::{EvaluateArgs, InputArgs, TrainArgs, evaluate, train};
 
 /// Profile of each record key.
 fn profiles(text: &str) -> BTreeMap<String, String> {
@@ -47,7 +47,7 @@ fn every_scored_pair_is_written_once_and_parquet_says_what_csv_says() {
     ran(&args);
     // Parquet is read back as input: its columns are what was written.
     let mut again = folder.args(&["clusters.parquet"]);
-    again.key = "record_key".into();
+    again.input.key = "record_key".into();
     again.pairs = None;
     again.out = folder.path("again.csv");
     // Columns of what a run wrote are no people: it is refused, after reading.
@@ -145,7 +145,7 @@ fn link_only_makes_no_pair_within_a_file() {
     assert!(pairs.lines().skip(1).all(|line| !line.ends_with("ours,ours") && !line.ends_with("theirs,theirs")));
     let counts = by_file(&folder);
     assert!(counts.iter().all(|&(ours, theirs)| (ours <= 1 && theirs <= 1) || (ours > 0 && theirs > 0)), "{counts:?}");
-    args.files.pop();
+    args.input.files.pop();
     args.out = folder.path("other.csv");
     assert!(common::refused(&args).to_string().contains("give two or more"));
 }
@@ -177,14 +177,11 @@ fn a_trained_model_is_the_same_bytes_on_any_threads_and_gives_the_same_profiles(
     let (_, _) = folder.run(&csv(&people(500, 0.5, 25), &USUAL));
     let trained = profiles(&folder.read("clusters.csv"));
     let mut args = TrainArgs {
-        files: vec![folder.path("people.csv")],
-        key: "id".into(),
+        input: InputArgs { ignore: vec!["truth".into()], ..folder.input(&["people.csv"]) },
         out: folder.path("one.json"),
-        config: None,
         labels: None,
         labels_against: None,
         labels_count: 100,
-        ignore: vec!["truth".into()],
     };
     train(&args, 1, &mut Vec::new()).unwrap();
     args.out = folder.path("two.json");
@@ -240,7 +237,7 @@ fn a_configuration_says_which_pairs_are_looked_at() {
     folder.write("people.csv", csv(&people(300, 0.5, 30), &USUAL));
     let mut args = folder.args(&["people.csv"]);
     args.evaluate_against = Some("truth".into());
-    args.config = Some(folder.path("keys.yaml"));
+    args.input.config = Some(folder.path("keys.yaml"));
     let mut found = Vec::new();
     for (keys, rules) in [
         ("[[phone]]", vec!["the phone"]),
@@ -280,7 +277,7 @@ fn a_configuration_says_what_columns_are() {
     folder.write("roles.yaml", "columns:\n  q1: given_name\n  q2: family_name\n  city: ignore\n");
     let mut args = folder.args(&["people.csv"]);
     args.evaluate_against = Some("truth".into());
-    args.config = Some(folder.path("roles.yaml"));
+    args.input.config = Some(folder.path("roles.yaml"));
     let (summary, printed) = ran(&args);
     assert!(summary.quality.unwrap().pairs.f1() >= 0.95, "{printed}");
     assert!(printed.contains("q2") && !printed.contains("city"), "{printed}");

@@ -7,16 +7,13 @@ mod common;
 
 use common::{Folder, Person, USUAL, csv, people, ran};
 use std::collections::{BTreeMap, BTreeSet};
-use tributary_identity_files::{Answers, LabelArgs, TrainArgs, label, train};
+use tributary_identity_files::{Answers, InputArgs, LabelArgs, TrainArgs, label, train};
 
 fn args(folder: &Folder, files: &[&str], count: usize) -> LabelArgs {
     LabelArgs {
-        files: files.iter().map(|name| folder.path(name)).collect(),
-        key: "id".into(),
+        input: InputArgs { ignore: vec!["truth".into()], ..folder.input(files) },
         out: folder.path("labels.csv"),
         model: None,
-        config: None,
-        ignore: vec!["truth".into()],
         count,
         seed: 1,
     }
@@ -109,14 +106,11 @@ fn a_model_is_trained_with_the_answers() {
     assert_eq!(answers.same, replies.matches('y').count());
     assert!(printed.contains("tributary identity train ") && printed.contains("--labels "), "{printed}");
     let trained = TrainArgs {
-        files: asked.files.clone(),
-        key: "id".into(),
+        input: asked.input.clone(),
         out: folder.path("model.json"),
-        config: None,
         labels: Some(asked.out.clone()),
         labels_against: None,
         labels_count: 0,
-        ignore: asked.ignore.clone(),
     };
     let mut out = Vec::new();
     train(&trained, 2, &mut out).unwrap();

@@ -74,9 +74,9 @@ pub fn label(
     out: &mut impl Write,
 ) -> Result<Answers> {
     check_out(args)?;
-    let config = Config::load(args.config.as_deref())?;
+    let config = Config::load(args.input.config.as_deref())?;
     let model = args.model.as_deref().map(load_model).transpose()?;
-    let mut input = config.read(&args.files, &args.key, None, &args.ignore)?;
+    let mut input = config.read(&args.input.files, &args.input.key, None, &args.input.ignore)?;
     let kept = Kept::open(&args.out, input.sources.len() > 1)?;
     let judged = Judged::read(&args.out, &input)?;
     let filled = begin_report(out, &input)?;
@@ -104,7 +104,7 @@ fn check_out(args: &LabelArgs) -> Result<()> {
         (Ok(one), Ok(other)) => one == other,
         _ => **path == args.out,
     };
-    let read = args.files.iter().chain(&args.config).chain(&args.model);
+    let read = args.input.files.iter().chain(&args.input.config).chain(&args.model);
     let Some(path) = read.into_iter().find(same) else { return Ok(()) };
     let reason = format!("{} would be written over: give the labels another name", path.display());
     Err(Error::Usage { reason })
@@ -121,10 +121,11 @@ fn end(args: &LabelArgs, answers: Answers, asked: usize, left: usize, out: &mut 
     if left > 0 {
         writeln!(out, "{left} pairs were not asked about: the same command goes on with them")?;
     }
-    let files: Vec<String> = args.files.iter().map(|path| quoted(path)).collect();
-    let mut command = format!("tributary identity train {} --key {}", files.join(" "), quoted(Path::new(&args.key)));
-    let ignored = args.ignore.iter().map(|column| format!(" --ignore {}", quoted(Path::new(column))));
-    command.extend(args.config.iter().map(|path| format!(" --config {}", quoted(path))).chain(ignored));
+    let files: Vec<String> = args.input.files.iter().map(|path| quoted(path)).collect();
+    let mut command =
+        format!("tributary identity train {} --key {}", files.join(" "), quoted(Path::new(&args.input.key)));
+    let ignored = args.input.ignore.iter().map(|column| format!(" --ignore {}", quoted(Path::new(column))));
+    command.extend(args.input.config.iter().map(|path| format!(" --config {}", quoted(path))).chain(ignored));
     writeln!(out, "to train with them: {command} --labels {} --out model.json", quoted(&args.out))?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng, seq::SliceRandom as _};
 use std::path::PathBuf;
 use tempfile::TempDir;
-use tributary_identity_files::{Error, RunArgs, Summary, run};
+use tributary_identity_files::{Error, InputArgs, RunArgs, Summary, run};
 
 pub const GIVEN: [&str; 24] = [
     "james",
@@ -170,14 +170,22 @@ impl Folder {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// Files of this folder with their key.
+    pub fn input(&self, files: &[&str]) -> InputArgs {
+        InputArgs {
+            files: files.iter().map(|name| self.path(name)).collect(),
+            key: "id".into(),
+            config: None,
+            ignore: Vec::new(),
+        }
+    }
+
     /// Flags of a run over files of this folder, output as CSV.
     pub fn args(&self, files: &[&str]) -> RunArgs {
         RunArgs {
-            files: files.iter().map(|name| self.path(name)).collect(),
-            key: "id".into(),
+            input: self.input(files),
             out: self.path("clusters.csv"),
             pairs: Some(self.path("pairs.csv")),
-            config: None,
             model: None,
             labels: None,
             link_only: false,
@@ -213,6 +221,6 @@ pub fn ran(args: &RunArgs) -> (Summary, String) {
 /// Runs what is refused, and checks that nothing was written.
 pub fn refused(args: &RunArgs) -> Error {
     let error = run(args, 2, &mut Vec::new()).expect_err("is refused");
-    assert!(!args.out.exists() || args.files.contains(&args.out), "output of a refused run");
+    assert!(!args.out.exists() || args.input.files.contains(&args.out), "output of a refused run");
     error
 }
