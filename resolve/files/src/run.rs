@@ -46,8 +46,16 @@ pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summa
     let filled = begin_report(out, &input)?;
     let options = Options { labels, ..config.options(threads, model) };
     let mut outcome = resolve(&mut input, &options, args.model.as_deref())?;
+    let is_nothing_shared = outcome.pairs.is_empty() && outcome.clusters.len() > 1;
     Linking { link_only: args.link_only, one_to_one: args.one_to_one }.apply(&mut outcome, &input);
     report::columns(out, &outcome.recognised, &filled)?;
+    if is_nothing_shared {
+        writeln!(
+            out,
+            "\nno pair was looked at: no two records share a blocking key, or too many share each (--dry-run"
+        )?;
+        writeln!(out, "counts them by rule)")?;
+    }
     output::write_clusters(&args.out, &input, &outcome)?;
     if let Some(path) = &args.pairs {
         output::write_pairs(path, &input, &outcome)?;

@@ -209,6 +209,90 @@ fn other_encodings() {
 }
 
 #[test]
+fn long_cells() {
+    let cell = |person: &Person| {
+        if person.id.is_multiple_of(3) {
+            format!("{} ", person.street).repeat(5000 / person.street.len())
+        } else {
+            person.street.clone()
+        }
+    };
+    let begun = std::time::Instant::now();
+    check(&people(1000, 0.3, 12), &but("street", cell), 0.97, 0.9);
+    assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn dates_in_many_forms() {
+    fn written(person: &Person) -> String {
+        let parts: Vec<&str> = person.birth.split('-').collect();
+        let &[year, month, day] = parts.as_slice() else { return String::new() };
+        match person.id % 5 {
+            0 => format!("{day}.{month}.{year}"),
+            1 => format!("{day}/{month}/{}", &year[2..]),
+            2 => format!("{year}{month}{day}"),
+            3 => format!("{year}-{month}-{day} 00:00:00"),
+            _ => person.birth.clone(),
+        }
+    }
+    let records = people(1500, 0.3, 13);
+    let printed = check(&records, &but("dob", written), 0.97, 0.9);
+    assert!(printed.contains("birth date"), "{printed}");
+    let short = |person: &Person| {
+        person.birth.split('-').rev().collect::<Vec<_>>().join("/").replace("/19", "/").replace("/20", "/")
+    };
+    let printed = check(&records, &but("dob", short), 0.97, 0.9);
+    assert!(printed.contains("birth date"), "{printed}");
+}
+
+#[test]
+fn whole_numbers_written_with_a_fraction() {
+    let cell = |person: &Person| {
+        let fraction = if person.id.is_multiple_of(2) || person.phone.is_empty() { "" } else { ".0" };
+        format!("{}{fraction}", person.phone)
+    };
+    let records = people(1000, 0.3, 14);
+    let figures = |text: &str| text.lines().filter(|line| line.contains("F1")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(figures(&check(&records, &but("phone", cell), 0.97, 0.9)), figures(&check(&records, &USUAL, 0.97, 0.9)));
+}
+
+#[test]
+fn what_spreadsheets_add() {
+    let folder = Folder::new();
+    let text = csv(&people(160, 0.3, 15), &USUAL[..8]);
+    let (plain, _) = folder.run(&text);
+    let text = format!("sep=;\r\n{}{}", text.replace(',', ";"), ";;;;;;;\n".repeat(3));
+    let (summary, printed) = folder.run(&text);
+    assert_eq!(summary, plain);
+    assert!(printed.contains("people.csv: 3 rows without any value are left out"), "{printed}");
+    let message = Folder::new().refused("{\"id\": 1}\n{\"id\": 2}\n");
+    assert!(message.contains("people.csv: the file is JSON: give CSV or Parquet"), "{message}");
+}
+
+#[test]
+fn a_column_to_ignore_that_is_not_there() {
+    let folder = Folder::new();
+    folder.write("people.csv", "id,email,truth\n1,a@b.com,7\n2,c@d.com,8\n");
+    let mut args = folder.args(&["people.csv"]);
+    args.input.ignore = vec!["Truth".into()];
+    let message = common::refused(&args).to_string();
+    assert!(
+        message.contains("\"Truth\" is to be ignored, but no file has it: the columns are email, id, truth"),
+        "{message}"
+    );
+}
+
+#[test]
+fn every_record_a_hundred_times() {
+    let fifty = people(50, 0.0, 16);
+    let records: Vec<Person> = (0..5000).map(|id| Person { id, ..fifty[id % 50].clone() }).collect();
+    let (summary, printed) = Folder::new().run(&csv(&records, &USUAL));
+    // Too many carry each key to look at any pair: that is said, and no profile is giant.
+    assert_eq!(summary.largest, 1);
+    assert!(printed.contains("no pair was looked at"), "{printed}");
+}
+
+#[test]
 fn binary_and_damaged_files() {
     let folder = Folder::new();
     let message = folder.refused([1, 0, 2, 0]);

@@ -266,14 +266,14 @@ pub(crate) fn normal_values(role: Role, text: &str, day_order: DayOrder, mut giv
 
 pub(super) fn normalise_as(role: Role, text: &str, day_order: DayOrder) -> Option<String> {
     match role {
-        Role::GivenName | Role::FamilyName | Role::FullName => normalise::name(text),
+        Role::GivenName | Role::FamilyName | Role::FullName => normalise::name(text).map(normalise::head),
         Role::BirthDate => normalise::date(text, day_order),
         Role::Email => normalise::email(text),
         Role::Phone => normalise::phone(text),
-        Role::Street => normalise::street(text),
+        Role::Street => normalise::street(text).map(normalise::head),
         Role::Postcode => normalise::postcode(text),
         Role::NationalId | Role::Region | Role::UserId | Role::Device | Role::SourceId => normalise::identifier(text),
-        _ => normalise::free_text(text),
+        _ => normalise::free_text(text).map(normalise::head),
     }
 }
 

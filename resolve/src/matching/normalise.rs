@@ -4,6 +4,21 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+/// Bytes of a text that are compared: words are compared with words, so that time
+/// grows with the square of them, and nobody's name or street is that long.
+const TEXT_BYTES_MAX: usize = 256;
+/// Longest address of mail (RFC 5321, 4.5.3.1.3: a path of 256 with its brackets).
+const EMAIL_BYTES_MAX: usize = 254;
+
+/// As much of a text as is compared.
+pub(crate) fn head(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text.truncate(text.trim_end().len());
+    }
+    text
+}
+
 /// Lower case, composed, punctuation and runs of blanks as one blank.
 pub(crate) fn plain(text: &str) -> String {
     if text.is_ascii() {
@@ -102,7 +117,7 @@ fn date_parts(text: &str) -> Option<[(u32, usize); 3]> {
 /// passes 12 more often. ISO dates say nothing and need nothing.
 pub(crate) fn day_order<'a>(texts: impl Iterator<Item = &'a str>) -> DayOrder {
     let (mut day_first, mut month_first) = (0, 0);
-    for parts in texts.filter_map(date_parts).filter(|parts| parts[2].1 == 4) {
+    for parts in texts.filter_map(date_parts).filter(|parts| parts[0].1 <= 2 && matches!(parts[2].1, 2 | 4)) {
         day_first += usize::from((13..=31).contains(&parts[0].0));
         month_first += usize::from((13..=31).contains(&parts[1].0));
     }
@@ -117,9 +132,17 @@ pub(crate) fn date(text: &str, order: DayOrder) -> Option<String> {
         (4, ..) => (one.0, two.0, three.0),
         (_, 4, DayOrder::DayFirst) => (three.0, two.0, one.0),
         (_, 4, DayOrder::MonthFirst) => (three.0, one.0, two.0),
+        (2, 2, _) if one.0 > 31 => (century(one.0), two.0, three.0),
+        (..=2, 2, DayOrder::DayFirst) => (century(three.0), two.0, one.0),
+        (..=2, 2, DayOrder::MonthFirst) => (century(three.0), one.0, two.0),
         _ => return None,
     };
     (year <= 9999 && month <= 99 && day <= 99).then(|| format!("{year:04}{month:02}{day:02}"))
+}
+
+/// The year that two digits mean: from 1930 to 2029.
+fn century(year: u32) -> u32 {
+    year + if year < 30 { 2000 } else { 1900 }
 }
 
 /// An address of mail: lower case, tags after `+` dropped, and dots where the
@@ -128,7 +151,7 @@ pub(crate) fn email(text: &str) -> Option<String> {
     let text = text.trim().to_lowercase();
     let (local, domain) = text.rsplit_once('@')?;
     let local = local.split('+').next().unwrap_or(local);
-    if local.is_empty() || domain.is_empty() {
+    if local.is_empty() || domain.is_empty() || text.len() > EMAIL_BYTES_MAX {
         return None;
     }
     let domain = if domain == "googlemail.com" { "gmail.com" } else { domain };
@@ -243,6 +266,14 @@ mod tests {
     }
 
     #[test]
+    fn long_texts_are_compared_by_their_heads() {
+        assert_eq!(head("abc".to_owned()), "abc");
+        assert_eq!(head("ab ".repeat(200)).len(), 256);
+        assert_eq!(head("й".repeat(200)).chars().count(), 128);
+        assert_eq!(email(&format!("{}@example.com", "a".repeat(300))), None);
+    }
+
+    #[test]
     fn dates() {
         let day_first = |text: &str| date(text, DayOrder::DayFirst);
         let cases = [
@@ -252,13 +283,18 @@ mod tests {
             ("1855-01-81", "18550181"),
             ("31 Dec 1999", "19991231"),
             ("1999-12-31T00:00:00Z", "19991231"),
+            ("5/3/67", "19670305"),
+            ("31.12.04", "20041231"),
+            ("67-12-31", "19671231"),
+            ("1/2/3", ""),
             ("", ""),
             ("1999", ""),
             ("a-b-c", ""),
         ];
         check(day_first, &cases);
-        check(|text| date(text, DayOrder::MonthFirst), &[("12/31/1999", "19991231")]);
+        check(|text| date(text, DayOrder::MonthFirst), &[("12/31/1999", "19991231"), ("12/31/66", "19661231")]);
         assert_eq!(day_order(["12/31/1999", "01/02/1999"].into_iter()), DayOrder::MonthFirst);
+        assert_eq!(day_order(["12/31/99", "01/02/99"].into_iter()), DayOrder::MonthFirst);
         assert_eq!(day_order(["31/12/1999", "1999-12-31"].into_iter()), DayOrder::DayFirst);
     }
 

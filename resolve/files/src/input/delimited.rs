@@ -26,9 +26,11 @@ pub(crate) fn read(path: &Path, mut file: File, head: &[u8], sink: &mut impl Sin
     if head.contains(&0) {
         return Err(Error::format(path, "the file is neither text nor Parquet"));
     }
-    let start = if head.starts_with(MARK) { MARK.len() } else { 0 };
+    let mark = if head.starts_with(MARK) { MARK.len() } else { 0 };
+    let said = said_delimiter(&head[mark..]);
+    let start = mark + said.map_or(0, |(_, line)| line);
     file.seek(SeekFrom::Start(start as u64)).map_err(Error::read(path))?;
-    let delimiter = delimiter(&head[start..]);
+    let delimiter = said.map_or_else(|| delimiter(&head[start..]), |(delimiter, _)| delimiter);
     let mut reader = Rows {
         path,
         reader: ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(false).from_reader(file),
@@ -42,6 +44,15 @@ pub(crate) fn read(path: &Path, mut file: File, head: &[u8], sink: &mut impl Sin
         sink.note(format!("{}: not UTF-8 from row {row} on, read as Latin-1", path.display()));
     }
     Ok(())
+}
+
+/// The delimiter that a first line `sep=;` says, as Excel reads and writes it,
+/// and the length of that line.
+fn said_delimiter(head: &[u8]) -> Option<(u8, usize)> {
+    let rest = head.strip_prefix(b"sep=")?;
+    let (&delimiter, rest) = rest.split_first()?;
+    let ending = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    (ending > 0).then_some((delimiter, head.len() - rest.len() + ending))
 }
 
 /// The delimiter that parts the first rows into the most columns of equal number.
@@ -95,8 +106,12 @@ impl<R: Read> Rows<'_, R> {
 
     fn rows(&mut self, names: &[String], wanted: &[bool], sink: &mut impl Sink, progress: &Progress) -> Result<()> {
         let mut buffer = String::new();
-        let mut row = 0;
+        let (mut row, mut blank) = (0, 0);
         while self.next()? {
+            if self.record.iter().all(|bytes| bytes.trim_ascii().is_empty()) {
+                blank += 1;
+                continue;
+            }
             if self.record.len() != names.len() {
                 let (found, expected) = (self.record.len(), names.len());
                 let reason = format!("{found} fields, the header has {expected}: quote fields that hold the delimiter");
@@ -117,6 +132,9 @@ impl<R: Read> Rows<'_, R> {
                 sink.batch_end()?;
                 progress.reached(self.reader.position().byte());
             }
+        }
+        if blank > 0 {
+            sink.note(format!("{}: {blank} rows without any value are left out", self.path.display()));
         }
         sink.batch_end()
     }
@@ -166,6 +184,8 @@ mod tests {
         check("a\tb\n1,1\t2\n3\t4,4,4\n", '\t');
         check("a|b\nx|\"y|z\"\n", '|');
         check("a\n1\n2\n", ',');
+        assert_eq!(said_delimiter(b"sep=|\r\na|b\r\n"), Some((b'|', 7)));
+        assert_eq!((said_delimiter(b"sep=\n"), said_delimiter(b"sep,b\n1,2\n")), (None, None));
         check("name;street\nann;\"1, high street\"\nbob;\"2, high street\"\n", ';');
     }
 

@@ -46,6 +46,9 @@ pub(crate) fn read(path: &Path, sink: &mut impl Sink) -> Result<()> {
     }
     file.rewind().map_err(Error::read(path))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if matches!(head.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return Err(Error::format(path, "the file is JSON: give CSV or Parquet"));
+    }
     if head.starts_with(b"PAR1") {
         return columnar::read(path, file, &name, sink);
     }

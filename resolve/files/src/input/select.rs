@@ -29,18 +29,27 @@ pub(crate) struct FileTable {
     pub(crate) path: PathBuf,
     pub(crate) keys: Keys,
     pub(crate) columns: Vec<Column>,
+    /// All columns of the file, read or not.
+    pub(crate) names: Vec<String>,
     pub(crate) notes: Vec<String>,
 }
 
 impl FileTable {
     /// Reads a file.
     pub(crate) fn read(path: &Path, selection: Selection<'_>) -> Result<Self> {
-        let mut reading =
-            Reading { path, selection, key: 0, columns: Vec::new(), keys: Keys::default(), notes: Vec::new() };
+        let mut reading = Reading {
+            path,
+            selection,
+            key: 0,
+            columns: Vec::new(),
+            names: Vec::new(),
+            keys: Keys::default(),
+            notes: Vec::new(),
+        };
         read(path, &mut reading)?;
-        let Reading { keys, columns, notes, .. } = reading;
+        let Reading { keys, columns, names, notes, .. } = reading;
         let columns = columns.into_iter().flatten().map(ColumnBuilder::finish).collect();
-        Ok(Self { path: path.to_owned(), keys, columns, notes })
+        Ok(Self { path: path.to_owned(), keys, columns, names, notes })
     }
 
     /// Says that a column is not there.
@@ -61,6 +70,7 @@ struct Reading<'a> {
     selection: Selection<'a>,
     key: usize,
     columns: Vec<Option<ColumnBuilder>>,
+    names: Vec<String>,
     keys: Keys,
     notes: Vec<String>,
 }
@@ -72,6 +82,23 @@ impl Reading<'_> {
             Columns::AllBut(hidden) => !hidden.iter().any(|hidden| hidden == name),
         }
     }
+}
+
+/// A whole number that was written as one with a fraction, as spreadsheets and
+/// data frames do with numbers of columns that have gaps, without it.
+fn whole(text: &str) -> &str {
+    match text.split_once('.') {
+        Some((number, fraction))
+            if is_made_of(number, |byte| byte.is_ascii_digit()) && is_made_of(fraction, |byte| byte == b'0') =>
+        {
+            number
+        }
+        _ => text,
+    }
+}
+
+fn is_made_of(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    !text.is_empty() && text.bytes().all(allowed)
 }
 
 impl Sink for Reading<'_> {
@@ -89,13 +116,14 @@ impl Sink for Reading<'_> {
             (place != self.key && self.is_read(name)).then(|| ColumnBuilder::new(name.clone()))
         };
         self.columns = names.iter().enumerate().map(column).collect();
+        self.names = names.to_vec();
         Ok((0..names.len()).map(|place| place == self.key || self.columns[place].is_some()).collect())
     }
 
     fn cell(&mut self, column: usize, row: usize, text: &str) -> Result<()> {
         if column != self.key {
             if let Some(column) = &mut self.columns[column] {
-                column.push(text);
+                column.push(whole(text));
             }
             return Ok(());
         }
@@ -109,5 +137,18 @@ impl Sink for Reading<'_> {
 
     fn note(&mut self, text: String) {
         self.notes.push(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_lose_their_fraction_and_nothing_else_does() {
+        let cases = [("5551234.0", "5551234"), ("017.00", "017"), ("1.5", "1.5"), ("1.", "1."), (".0", ".0")];
+        for (text, expected) in cases.into_iter().chain([("1.2.0", "1.2.0"), ("a.0", "a.0"), ("", "")]) {
+            assert_eq!(whole(text), expected);
+        }
     }
 }

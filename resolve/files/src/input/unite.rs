@@ -57,6 +57,7 @@ pub(crate) fn read_all(
     let selection = Selection { key, columns: Columns::AllBut(hidden) };
     let mut united = United { roles, columns: Vec::new(), rows: 0 };
     let mut truths: Option<Column> = None;
+    let mut names: Vec<String> = Vec::new();
     let mut input = Input {
         table: Table::default(),
         keys: Keys::default(),
@@ -77,11 +78,24 @@ pub(crate) fn read_all(
         input.source_of.resize(input.table.records.len(), u32::try_from(place).unwrap_or(MISSING));
         input.keys.append(&file.keys);
         input.notes.append(&mut file.notes);
+        names.append(&mut file.names);
         united.add(file.columns, file.keys.len());
     }
+    check_hidden(hidden, names)?;
     input.truth = truths;
     input.table.columns = united.columns;
     Ok(input)
+}
+
+/// Refuses to leave out a column that no file has: one that is there under
+/// another name, such as the right answer, would be compared.
+fn check_hidden(hidden: &[String], mut names: Vec<String>) -> Result<()> {
+    let Some(absent) = hidden.iter().find(|hidden| !names.contains(hidden)) else { return Ok(()) };
+    names.sort_unstable();
+    names.dedup();
+    let reason =
+        format!("column {absent:?} is to be ignored, but no file has it: the columns are {}", names.join(", "));
+    Err(Error::Usage { reason })
 }
 
 /// What a file's records are told apart by.

@@ -12,8 +12,10 @@ fn share(column: &Column, test: impl Fn(&str) -> bool) -> f64 {
     column.values.iter().take(seen).filter(|text| test(text)).count() as f64 / seen.max(1) as f64
 }
 
+/// Whether a text is a date whose year is written out.
 fn is_date(text: &str) -> bool {
-    normalise::date(text, normalise::DayOrder::DayFirst).is_some_and(|date| {
+    let year = text.split(|letter: char| !letter.is_ascii_digit()).any(|digits| digits.len() >= 4);
+    year && normalise::date(text, normalise::DayOrder::DayFirst).is_some_and(|date| {
         (1000..=2100).contains(&date[..4].parse().unwrap_or(0)) && date[4..6] <= *"31" && date[6..] <= *"31"
     })
 }
