@@ -101,10 +101,12 @@ fn nine_of_ten_values_missing() {
     columns[5].1 = |person| rare(person, 5, &person.phone);
     columns[6].1 = |person| rare(person, 6, &person.street);
     columns[7].1 = |person| rare(person, 7, &person.city);
-    let (summary, printed) = Folder::new().run(&csv(&people(3000, 0.3, 5), &columns));
-    // Most records carry one value or none: there is little to find, and little harm may be done.
-    assert!(summary.largest <= 12, "{printed}");
-    assert!(summary.quality.unwrap().false_pairs <= 200, "{printed}");
+    for seed in [5, 15, 25] {
+        let (summary, printed) = Folder::new().run(&csv(&people(3000, 0.3, seed), &columns));
+        // Most records carry one value or none: there is little to find, and no harm may be done.
+        assert!(summary.largest <= 4, "{printed}");
+        assert!(summary.quality.unwrap().false_pairs <= 10, "{printed}");
+    }
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn nothing_is_written_over_and_a_file_without_pairs_asks_nothing() {
     wrong.out = folder.path("people.csv");
     let error = label(&wrong, 1, false, &mut "y\n".as_bytes(), &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("would be written over"), "{error}");
-    folder.write("one.csv", "id,email\n1,a@b.com\n");
+    folder.write("one.csv", "id,email,truth\n1,a@b.com,1\n");
     let (answers, printed) = labelled(&args(&folder, &["one.csv"], 3), "y\n");
     assert_eq!(answers.count(), 0);
     assert!(printed.contains("no pair is left to ask about"), "{printed}");

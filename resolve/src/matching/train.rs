@@ -338,7 +338,7 @@ impl Trainer {
         let chance = self.chance(by_chance);
         let (names, prior) = self.prior(&chance);
         let patterns = observed.iter().map(|(pattern, pairs)| (self.levels(pattern), *pairs)).collect();
-        let sample = Sample { patterns };
+        let sample = Sample { patterns: telling(patterns) };
         let mut fitted = fit(&sample, &prior);
         if let Some(last) = fitted.probabilities.last_mut() {
             last.clone_from(&chance.bundles);
@@ -365,6 +365,18 @@ impl Trainer {
             refinement: None,
         }
     }
+}
+
+/// Patterns by which classes can be told apart, those of two bundles or more; all
+/// if there are none. Records that have but one bundle to compare, and are alike
+/// in it, look the same whether they match or are strangers who share that: where
+/// most values are missing, all of them would be taken for matches.
+fn telling(mut patterns: Vec<(Vec<usize>, f64)>) -> Vec<(Vec<usize>, f64)> {
+    let tells = |levels: &[usize]| levels.iter().filter(|&&level| level > 0).count() > 1;
+    if patterns.iter().any(|(levels, _)| tells(levels)) {
+        patterns.retain(|(levels, _)| tells(levels));
+    }
+    patterns
 }
 
 /// Random pairs that a model calls no match.
