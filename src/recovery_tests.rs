@@ -20,6 +20,7 @@ use tributary_ingest::{Frames, Limits};
 use tributary_log::{Entry, Error, Frame, Health, Position};
 use tributary_profile_store::query::{Format, QueryEngine, QueryLimits, StateIds, write_result};
 use tributary_protocol::Timestamp;
+use tributary_state::{FjallStore, Store as _};
 use uuid::Uuid;
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -208,6 +209,34 @@ async fn a_state_that_lost_its_last_batches_is_made_again() {
     copy(kept.path(), &dir.path().join("state"));
     assert_eq!(session(dir.path(), &[]).await, rows);
     assert!(!dir.path().join("state.lost").exists());
+}
+
+/// Makes a state look as an older version left it: rules of that version, and
+/// values that this one does not read.
+fn age(state: &Path) {
+    let (store, _) = FjallStore::open(state).unwrap();
+    let rules = String::from_utf8(store.get(b"R").unwrap().unwrap()).unwrap();
+    let (_, of_configuration) = rules.split_once(' ').unwrap();
+    let mut writes = vec![(b"R".to_vec(), Some(format!("2 {of_configuration}").into_bytes()))];
+    let nodes = store.scan(b"N").unwrap().into_iter();
+    writes.extend(nodes.map(|(key, _)| (key, Some(b"\x01{\"kind\":\"user_id\"}".to_vec()))));
+    assert!(writes.len() > 1);
+    store.apply(writes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_of_an_older_version_is_made_again() {
+    for mode in [IdentityMode::Deterministic, IdentityMode::Probabilistic] {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = session_in(mode, dir.path(), &values(0..100)).await;
+        age(&dir.path().join("state"));
+        assert_eq!(session_in(mode, dir.path(), &[]).await, rows, "{mode:?}");
+        assert!(!dir.path().join("state.lost").exists());
+        age(&dir.path().join("state"));
+        let other = tempfile::tempdir().unwrap();
+        let in_one_go = session_in(mode, other.path(), &values(0..200)).await;
+        assert_eq!(session_in(mode, dir.path(), &values(100..200)).await, in_one_go, "{mode:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -82,12 +82,19 @@ impl<'e, E: Evidence> Resolver<'e, E> {
     /// If the evidence cannot be read.
     pub fn add_node(&mut self, id: NodeId, facts: NodeFacts) -> Result<(), E::Error> {
         if self.node(id)?.is_none() {
+            self.add_new_node(id, facts);
+        }
+        Ok(())
+    }
+
+    /// Adds an identifier that the evidence lacks, to save looking for it;
+    /// nothing happens if the batch added it before.
+    pub fn add_new_node(&mut self, id: NodeId, facts: NodeFacts) {
+        if self.new_nodes.insert(id) {
             self.facts.insert(id, Some(facts));
-            self.new_nodes.insert(id);
             self.changed_nodes.insert(id);
             self.moved.insert(id);
         }
-        Ok(())
     }
 
     /// Tells the facts of an identifier that the evidence holds, to save

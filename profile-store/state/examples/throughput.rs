@@ -1,14 +1,18 @@
 //! Measures the worker's core: records applied a second, durable, in one
-//! thread. `cargo run --release -p tributary-state --example throughput [deterministic|observe|probabilistic]`
+//! thread; the bytes that are written for each; and what is kept in the end, by
+//! kind of key (`keys.rs` lists them).
+//! `cargo run --release -p tributary-state --example throughput [deterministic|observe|probabilistic]`
 #![allow(clippy::cast_precision_loss, reason = "figures are printed, not computed with")]
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tributary_protocol::{Identifier, Json, LogValue, Record, RecordKind, Timestamp, Timestamps};
 use tributary_resolve::matching::Model;
-use tributary_state::{Identity, Matcher, Mode, ModelMatcher, Options, State};
+use tributary_state::{FjallStore, Identity, Matcher, Mode, ModelMatcher, Options, State, Store as _};
 use uuid::Uuid;
 
 const RECORDS: u32 = 200_000;
@@ -43,6 +47,28 @@ fn record(n: u32, rng: &mut SmallRng) -> LogValue {
     LogValue::Record(Box::new(Record { event: Some("Page Viewed".to_owned()), properties, traits, ..bare }))
 }
 
+/// Bytes that this process gave to write until now; 0 where that is not told.
+fn written() -> u64 {
+    let told = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    told.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse().ok()).unwrap_or_default()
+}
+
+/// Prints what the store in `folder` holds by kind of key.
+fn print_kept(folder: &Path) -> Result<(), tributary_state::Error> {
+    let mut kept: BTreeMap<u8, [usize; 3]> = BTreeMap::new();
+    FjallStore::open(folder)?.0.for_each(b"", &mut |key, value| {
+        let kind = kept.entry(key.first().copied().unwrap_or_default()).or_default();
+        *kind = [kind[0] + 1, kind[1] + key.len(), kind[2] + value.len()];
+        Ok(())
+    })?;
+    println!("kind    keys/record  bytes of keys  bytes of values, each a record");
+    for (kind, counts) in kept {
+        let [keys, of_keys, of_values] = counts.map(|count| count as f64 / f64::from(RECORDS));
+        println!("{:4} {keys:14.3} {of_keys:14.1} {of_values:16.1}", char::from(kind));
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join(format!("tributary-throughput-{}", std::process::id()));
     let identity = match std::env::args().nth(1).as_deref() {
@@ -62,7 +88,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut rng = SmallRng::seed_from_u64(1);
     let values: Vec<LogValue> = (0..RECORDS).map(|n| record(n, &mut rng)).collect();
     let (mut slowest, mut matching) = (Duration::ZERO, Duration::ZERO);
-    let started = Instant::now();
+    let (started, written_before) = (Instant::now(), written());
     let mut offset = 0;
     for batch in values.chunks(BATCH) {
         let of_batch = Instant::now();
@@ -78,7 +104,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         slowest.as_secs_f64() * 1000.0,
         matching.as_secs_f64()
     );
+    println!("{:.0} bytes written a record", (written() - written_before) as f64 / f64::from(RECORDS));
     drop(state);
+    print_kept(&folder)?;
     std::fs::remove_dir_all(&folder)?;
     Ok(())
 }

@@ -5,14 +5,16 @@ use crate::decision::{Decisions, is_decision};
 use crate::item::Home;
 use crate::keys::{key, of};
 use crate::load::FINGERPRINT;
+use crate::nodes::Nodes;
 use crate::observe::Evident;
 use crate::overlay::Overlay;
+use crate::packed::unpack;
 use crate::regroup::{regroup, write_graph};
 use crate::settle::Items;
 use crate::state::{Base, Inner, Table};
-use crate::values::{Node, decode_numbers, numbers};
+use crate::values::{Node, Number, Place};
 use crate::{Identity, ProfileChange, Result};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tributary_protocol::{LogValue, Record, Timestamp};
@@ -58,8 +60,8 @@ pub struct Applied {
 pub(crate) struct Batch<'s> {
     pub(crate) overlay: Overlay<'s>,
     pub(crate) inner: &'s Inner,
-    /// When the nodes of the batch were first seen, to read each once.
-    pub(crate) first_seen: HashMap<u128, i64>,
+    /// Nodes that are read or changed.
+    pub(crate) nodes: Nodes,
     /// Items that are read or changed.
     pub(crate) items: Items,
     /// The decisions in force.
@@ -89,10 +91,10 @@ impl Inner {
     ) -> Result<Applied> {
         let position_key = key(b'P', &[&partition.to_be_bytes()]);
         let position = self.store.get(&position_key)?;
-        let position = position.map_or(Ok([0]), |bytes| decode_numbers::<1>("position", &bytes))?[0];
+        let position = position.map_or(Ok(Number(0)), |bytes| unpack(&position_key, &bytes))?.0;
         let values = values.into_iter().filter(|(offset, _)| *offset >= position);
         let (mut batch, mut applied) = self.work(partition, values, mode)?;
-        batch.overlay.put(position_key, numbers(&[next.max(position)]));
+        batch.overlay.write(position_key, &Number(next.max(position)));
         let decisions = Arc::clone(&batch.decisions);
         batch.finish(&mut applied)?;
         self.set_decisions(decisions);
@@ -164,7 +166,7 @@ impl<'s> Batch<'s> {
         Self {
             overlay,
             inner,
-            first_seen: HashMap::new(),
+            nodes: Nodes::default(),
             items: Items::default(),
             decisions: inner.decisions(),
             decided: BTreeSet::new(),
@@ -183,7 +185,7 @@ impl<'s> Batch<'s> {
         if self.overlay.get(&dedup)?.is_some() {
             return Ok(false);
         }
-        self.overlay.put(dedup, numbers(&[u64::from(partition), offset]));
+        self.overlay.write(dedup, &Place { partition, offset });
         Ok(true)
     }
 
@@ -212,18 +214,24 @@ impl<'s> Batch<'s> {
 
     /// Writes dirty keys, history and sequence, and commits.
     pub(crate) fn finish(mut self, applied: &mut Applied) -> Result<()> {
-        let last = self.overlay.get(b"S")?.map_or(Ok([0]), |bytes| decode_numbers::<1>("sequence", &bytes))?[0];
+        self.write_nodes();
+        let last = self.overlay.read(b"S")?.unwrap_or(Number(0)).0;
         let mut sequence = last;
-        for (table, row) in &self.dirty {
-            sequence += 1;
-            self.overlay.put(key(b'Y', &[&[table.tag()], &row.to_be_bytes()]), numbers(&[sequence]));
+        // Held until the rows are written: whoever sees the new position sees these rows.
+        let mut waiting = self.inner.dirty();
+        for table in Table::ALL {
+            let rows: Vec<u128> = self.dirty.range((table, 0)..=(table, u128::MAX)).map(|(_, row)| *row).collect();
+            if !rows.is_empty() {
+                sequence = last + 1;
+                self.overlay.extend(waiting.add(table, sequence, rows));
+            }
         }
         for change in &self.changes {
             sequence += 1;
-            self.overlay.write(key(b'O', &[&sequence.to_be_bytes()]), change);
+            self.overlay.write_json(key(b'O', &[&sequence.to_be_bytes()]), change);
         }
         if sequence > last {
-            self.overlay.put(b"S".to_vec(), numbers(&[sequence]));
+            self.overlay.write(b"S".to_vec(), &Number(sequence));
         }
         applied.changes = self.changes;
         applied.matching = self.matching;
@@ -236,6 +244,3 @@ impl<'s> Batch<'s> {
 pub(crate) fn least_seen<'n>(nodes: impl Iterator<Item = &'n Node>) -> Timestamp {
     Timestamp(nodes.map(|node| node.first_seen).min().unwrap_or_default())
 }
-
-/// Groups of old profile ids by member, for history.
-pub(crate) type Former = BTreeMap<u128, BTreeSet<u128>>;

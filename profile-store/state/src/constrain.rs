@@ -6,7 +6,8 @@ use crate::Result;
 use crate::apply::Batch;
 use crate::decision::{Action, Decision, ItemId};
 use crate::keys::{hash_at, of, pair};
-use crate::values::{Node, decode_edge, edge};
+use crate::packed::unpack;
+use crate::values::{Holds, StoredEdge};
 use std::collections::{BTreeMap, BTreeSet};
 use tributary_protocol::{Identifier, is_exclusive};
 use tributary_resolve::{Apart, Changes, Edge, NodeFacts, NodeId, Strength, kruskal_apart};
@@ -56,7 +57,7 @@ impl Batch<'_> {
         touched.extend(self.homes_of_new_items());
         let mut seen = BTreeSet::new();
         for node in touched {
-            if seen.contains(&node) || self.overlay.get(&of(b'N', node))?.is_none() {
+            if seen.contains(&node) || self.node(node)?.is_none() {
                 continue;
             }
             let region = self.region_of(node)?;
@@ -100,16 +101,19 @@ impl Batch<'_> {
     }
 
     /// The observed edges of a node: where each leads, and whether the forest holds it.
-    pub(crate) fn edges_of(&self, node: u128) -> Result<Vec<(u128, Strength, bool)>> {
+    pub(crate) fn edges_of(&mut self, node: u128) -> Result<Vec<(u128, Strength, bool)>> {
+        if !self.node(node)?.is_some_and(|node| node.holds.has(Holds::EDGES)) {
+            return Ok(Vec::new());
+        }
         let edge = |(key, value): (Vec<u8>, Vec<u8>)| {
-            let (strength, in_forest) = decode_edge(&value)?;
+            let StoredEdge { strength, in_forest } = unpack(&key, &value)?;
             Ok((hash_at(&key, 17), strength, in_forest))
         };
         self.overlay.scan(&of(b'E', node))?.into_iter().map(edge).collect()
     }
 
     /// Every node that observed edges lead to.
-    fn region_of(&self, node: u128) -> Result<Region> {
+    fn region_of(&mut self, node: u128) -> Result<Region> {
         let mut nodes = BTreeSet::from([node]);
         let mut edges = BTreeMap::new();
         let mut queue = vec![node];
@@ -129,8 +133,7 @@ impl Batch<'_> {
         let (nodes, edges) = region;
         let mut facts = BTreeMap::new();
         for &node in nodes {
-            let known: Option<Node> = self.overlay.read("node", &of(b'N', node))?;
-            let Some(known) = known else { continue };
+            let Some(known) = self.node(node)? else { continue };
             let generic = known.generic || constraints.generic.contains(&NodeId(node));
             facts.insert(NodeId(node), NodeFacts { is_user_id: known.is_user_id(), generic });
         }
@@ -140,8 +143,9 @@ impl Batch<'_> {
         for (key, (found, was_in_forest)) in edges {
             let in_forest = forest.edges.contains(key);
             if in_forest != *was_in_forest {
+                let edge = StoredEdge { strength: found.strength, in_forest };
                 for (from, to) in [(found.a, found.b), (found.b, found.a)] {
-                    self.overlay.put(pair(b'E', from.0, to.0), edge(found.strength, in_forest));
+                    self.overlay.write(pair(b'E', from.0, to.0), &edge);
                 }
             }
             for change in changes.edges.iter_mut().filter(|change| (change.a, change.b) == *key) {

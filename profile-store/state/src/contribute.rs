@@ -4,7 +4,7 @@ use crate::apply::Batch;
 use crate::fold::fold_trait_name;
 use crate::keys::{key, of, values_of};
 use crate::state::Table;
-use crate::values::{Contribution, Contributions, Said, decode_numbers, numbers};
+use crate::values::{Contribution, Holds, Said, Time};
 use crate::{ObjectRow, Result};
 use tributary_protocol::{Object, Record, RecordKind, canonical_json, hash128};
 
@@ -26,26 +26,24 @@ impl Batch<'_> {
                     message_id: record.message_id.clone(),
                 };
                 let name = fold_trait_name(name);
+                self.keep(node, &name, &record.source, &contribution)?;
                 if self.inner.options.rule(&name).needs_all() {
                     let verified = is_verified(&name, traits.into_iter().flatten());
-                    let said = Said { contribution: contribution.clone(), verified };
-                    self.say(node, &name, &record.source, &said);
+                    self.say(node, &name, &record.source, &Said { contribution, verified });
                 }
-                self.keep(node, &name, &record.source, contribution)?;
             }
         }
         Ok(())
     }
 
-    fn keep(&mut self, node: u128, name: &str, source: &str, new: Contribution) -> Result<()> {
+    fn keep(&mut self, node: u128, name: &str, source: &str, new: &Contribution) -> Result<()> {
         let place = contribution_place(node, name, source);
-        let known: Option<Contributions> = self.overlay.read("contribution", &place)?;
-        let now = match known {
-            Some(known) if known.least <= new && new <= known.greatest => return Ok(()),
-            Some(known) => Contributions { greatest: known.greatest.max(new.clone()), least: known.least.min(new) },
-            None => Contributions { greatest: new.clone(), least: new },
-        };
-        self.overlay.write(place, &now);
+        let known: Option<Contribution> = self.overlay.read(&place)?;
+        if known.is_some_and(|known| known >= *new) {
+            return Ok(());
+        }
+        self.overlay.write(place, new);
+        self.note(node, Holds::TRAITS)?;
         self.contributed.insert(node);
         Ok(())
     }
@@ -62,10 +60,11 @@ impl Batch<'_> {
     /// Hides what this source said of the node up to the record's event time.
     fn delete(&mut self, record: &Record, node: u128) -> Result<()> {
         let place = key(b'T', &[&node.to_be_bytes(), record.source.as_bytes()]);
-        let time = record.event_time().0.cast_unsigned();
-        let known = self.overlay.get(&place)?.map(|bytes| decode_numbers::<1>("tombstone", &bytes)).transpose()?;
-        if known.is_none_or(|[known]| known < time) {
-            self.overlay.put(place, numbers(&[time]));
+        let time = Time(record.event_time().0);
+        let known: Option<Time> = self.overlay.read(&place)?;
+        if known.is_none_or(|known| known < time) {
+            self.overlay.write(place, &time);
+            self.note(node, Holds::DELETIONS)?;
             self.contributed.insert(node);
         }
         Ok(())
@@ -76,7 +75,7 @@ impl Batch<'_> {
         let Some(object) = snapshot(record) else { return Ok(()) };
         let hash = object_hash(&record.source, &object);
         let order = (record.event_time().0, format!("{:032x}", record.hash()));
-        let known: Option<((i64, String), ObjectRow)> = self.overlay.read("object", &of(b'J', hash))?;
+        let known: Option<((i64, String), ObjectRow)> = self.overlay.read_json("object", &of(b'J', hash))?;
         if known.is_some_and(|(known, _)| known >= order) {
             return Ok(());
         }
@@ -89,7 +88,7 @@ impl Batch<'_> {
             deleted: object.deleted,
             updated_at: record.event_time(),
         };
-        self.overlay.write(of(b'J', hash), &(order, row));
+        self.overlay.write_json(of(b'J', hash), &(order, row));
         self.dirty.insert((Table::Objects, hash));
         Ok(())
     }

@@ -18,7 +18,7 @@ pub enum Error {
     },
     /// A stored value is not of a format this version reads: upgrade the program,
     /// or delete the state folder, which is rebuilt.
-    #[error("a value of the state is damaged or of a newer format ({what}): {reason}")]
+    #[error("a value of the state is damaged or of another format ({what}): {reason}")]
     Format {
         /// Which value.
         what: &'static str,

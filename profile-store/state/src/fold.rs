@@ -1,10 +1,11 @@
 //! The fold: a profile's row, made of what its members contribute.
 
 use crate::apply::least_seen;
-use crate::keys::{hash_at, key, of, values_of};
+use crate::keys::{key, of, values_of};
+use crate::packed::unpack;
 use crate::state::Inner;
 use crate::survivorship::{Candidate, survivor};
-use crate::values::{Contributions, Node, Said, decode, decode_attached, decode_numbers};
+use crate::values::{Attached, Hashes, Holds, Node, Said, Time};
 use crate::{ProfileRow, Provenance, Result};
 use std::collections::BTreeMap;
 use tributary_protocol::{Identifier, Json, KIND_PHONE, Timestamp};
@@ -38,10 +39,7 @@ pub fn fold_trait_name(name: &str) -> String {
 impl Inner {
     /// Folds the profile `id`; `None` if nobody is called so now.
     pub(crate) fn fold(&self, id: u128) -> Result<Option<ProfileRow>> {
-        let members: Vec<u128> = self.store.scan(&of(b'M', id))?.iter().map(|(key, _)| hash_at(key, 17)).collect();
-        if members.is_empty() {
-            return Ok(None);
-        }
+        let Some(Hashes(members)) = self.read(&of(b'M', id))? else { return Ok(None) };
         let mut nodes: Vec<(u128, Node)> = Vec::new();
         let mut identifiers: Vec<Identifier> = Vec::new();
         let mut seen: Vec<i64> = Vec::new();
@@ -51,14 +49,18 @@ impl Inner {
             if !node.is_set {
                 identifiers.push(node.identifier.clone());
             }
-            for (_, attached) in self.store.scan(&of(b'I', member))? {
-                let (first_seen, identifier) = decode_attached(&attached)?;
-                if identifier.kind != KIND_PHONE {
-                    seen.push(first_seen);
+            if node.holds.has(Holds::ATTACHED) {
+                for (place, attached) in self.store.scan(&of(b'I', member))? {
+                    let Attached { first_seen, identifier } = unpack(&place, &attached)?;
+                    if identifier.kind != KIND_PHONE {
+                        seen.push(first_seen);
+                    }
+                    identifiers.push(identifier);
                 }
-                identifiers.push(identifier);
             }
-            self.collect(member, &node, &mut candidates)?;
+            if node.holds.has(Holds::TRAITS) {
+                self.collect(member, &node, &mut candidates)?;
+            }
             nodes.push((member, node));
         }
         identifiers.sort();
@@ -83,16 +85,18 @@ impl Inner {
         for (place, bytes) in self.store.scan(&of(b'C', member))? {
             let name_and_source = String::from_utf8_lossy(&place[17..]).into_owned();
             let Some((name, source)) = name_and_source.split_once('\0') else { continue };
-            let tombstone = self.store.get(&key(b'T', &[&member.to_be_bytes(), source.as_bytes()]))?;
-            let deleted_up_to = tombstone.map(|bytes| decode_numbers::<1>("tombstone", &bytes)).transpose()?;
+            let deleted_up_to: Option<Time> = if node.holds.has(Holds::DELETIONS) {
+                self.read(&key(b'T', &[&member.to_be_bytes(), source.as_bytes()]))?
+            } else {
+                None
+            };
             let contributed = if self.options.rule(name).needs_all() {
                 self.all_values(&place)?
             } else {
-                let contributions: Contributions = decode("contribution", &bytes)?;
-                vec![Said { contribution: contributions.greatest, verified: false }]
+                vec![Said { contribution: unpack(&place, &bytes)?, verified: false }]
             };
             for Said { contribution, verified } in contributed {
-                if deleted_up_to.is_some_and(|[time]| contribution.event_time <= time.cast_signed()) {
+                if deleted_up_to.is_some_and(|Time(time)| contribution.event_time <= time) {
                     continue;
                 }
                 let (source, node) = (source.to_owned(), node.identifier.to_string());
@@ -106,7 +110,7 @@ impl Inner {
     /// Every value kept for the contribution at `place`.
     fn all_values(&self, place: &[u8]) -> Result<Vec<Said>> {
         let values = self.store.scan(&values_of(place))?;
-        values.iter().map(|(_, bytes)| decode("value", bytes)).collect()
+        values.iter().map(|(place, bytes)| unpack(place, bytes)).collect()
     }
 
     fn survivors(&self, candidates: BTreeMap<String, Vec<Candidate>>) -> (Json, BTreeMap<String, Provenance>) {

@@ -5,9 +5,9 @@
 //! value by (event time, record hash) is kept, of identifiers the set, so that
 //! no order, batch or repeat of records changes it.
 
+mod form;
+
 use crate::fold::fold_trait_name;
-use crate::values::hex;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tributary_protocol::{
     Identifier, KIND_ANONYMOUS_ID, KIND_DEVICE, KIND_EMAIL, KIND_PHONE, Record, RecordKind, hash128, is_exclusive,
@@ -21,6 +21,7 @@ const VALUE_SEPARATOR: &str = "\u{1f}";
 
 /// Attributes, what they are to a model, and the traits they are read from:
 /// the reserved traits of the Segment specification and their usual spellings.
+/// Stored items name an attribute by its place: a new one comes last.
 const ATTRIBUTES: [(&str, Role, &[&str]); 12] = [
     ("given_name", Role::GivenName, &["first_name", "given_name", "firstname", "forename"]),
     ("family_name", Role::FamilyName, &["last_name", "family_name", "lastname", "surname"]),
@@ -35,6 +36,9 @@ const ATTRIBUTES: [(&str, Role, &[&str]); 12] = [
     ("national_id", Role::NationalId, &["national_id", "ssn", "social_security_number"]),
     ("company", Role::Text, &["company", "company_name", "organization", "organisation", "employer"]),
 ];
+
+/// Cells that identifiers stand in. Stored items name a cell by its place.
+const CELLS: [&str; 3] = [KIND_EMAIL, KIND_PHONE, KIND_DEVICE];
 
 /// The unit that a record belongs to.
 #[derive(Clone, Debug)]
@@ -92,17 +96,16 @@ pub(crate) fn is_of_person(identifier: &Identifier) -> bool {
 }
 
 /// A value of an attribute, in the order of the fold.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Kept {
     event_time: i64,
-    #[serde(with = "hex")]
     record: u128,
     /// `None` if the record says that there is none.
     value: Option<String>,
 }
 
 /// When an identifier was seen with an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sighting {
     /// Least event time of any record.
     first: i64,
@@ -121,22 +124,19 @@ impl Sighting {
 }
 
 /// The content of an item, as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
-    #[serde(with = "hex")]
     pub(crate) home: u128,
     /// Its source; empty for a set of identifiers.
     pub(crate) source: String,
-    attributes: BTreeMap<String, Kept>,
+    attributes: BTreeMap<&'static str, Kept>,
     /// Emails, phones and devices.
-    identifiers: BTreeMap<String, BTreeMap<String, Sighting>>,
+    identifiers: BTreeMap<&'static str, BTreeMap<String, Sighting>>,
     /// Event time up to which its source deleted it.
     deleted_up_to: Option<i64>,
     /// Least node of its component in pass 1.
-    #[serde(with = "hex")]
     pub(crate) component: u128,
     /// The user id of its component; 0 without one.
-    #[serde(with = "hex")]
     pub(crate) user: u128,
 }
 
@@ -156,6 +156,13 @@ impl Item {
             component: 0,
             user: 0,
         }
+    }
+
+    /// Whether a record tells anything that an item keeps.
+    pub(crate) fn is_told_by(record: &Record) -> bool {
+        record.kind == RecordKind::Delete
+            || record.identifiers.iter().any(|identifier| cell_of(&identifier.kind).is_some())
+            || !traits_of(record).is_empty()
     }
 
     /// Takes in what a record tells.
@@ -198,7 +205,7 @@ impl Item {
 
     fn see(&mut self, kind: &str, value: &str, sighting: Sighting) {
         let Some(cell) = cell_of(kind) else { return };
-        let values = self.identifiers.entry(cell.to_owned()).or_default();
+        let values = self.identifiers.entry(cell).or_default();
         if let Some(known) = values.get_mut(value) {
             *known = known.merge(sighting);
             return;
@@ -212,9 +219,9 @@ impl Item {
         }
     }
 
-    fn keep(&mut self, attribute: &str, new: Kept) {
+    fn keep(&mut self, attribute: &'static str, new: Kept) {
         if self.attributes.get(attribute).is_none_or(|known| *known < new) {
-            self.attributes.insert(attribute.to_owned(), new);
+            self.attributes.insert(attribute, new);
         }
     }
 
@@ -244,11 +251,11 @@ impl Item {
     pub(crate) fn shown(&self) -> BTreeMap<String, Vec<String>> {
         let cells = self.identifiers.keys().filter_map(|cell| {
             let value = self.value(role_of(cell)?, cell)?;
-            Some((cell.clone(), value.split(VALUE_SEPARATOR).map(str::to_owned).collect()))
+            Some(((*cell).to_owned(), value.split(VALUE_SEPARATOR).map(str::to_owned).collect()))
         });
         let attributes = self.attributes.keys().filter_map(|name| {
             let value = self.attribute(name)?;
-            Some((name.clone(), vec![value.to_owned()]))
+            Some(((*name).to_owned(), vec![value.to_owned()]))
         });
         cells.chain(attributes).collect()
     }

@@ -4,20 +4,19 @@
 //! |---|---|
 //! | `P` partition | next offset to apply |
 //! | `D` dedup hash | position of the copy that counted |
-//! | `N` node | the identifier, when first seen, its profile |
+//! | `N` node | the identifier, when first seen, its profile, its items, what else is stored of it |
 //! | `E` node node (both ways) | strength of the edge, whether the forest holds it |
-//! | `C` node trait `\0` source | contributions: the greatest and the least |
+//! | `C` node trait `\0` source | the greatest contribution |
 //! | `U` node trait `\0` source `\0` record, level | every value said, of traits whose rule looks at all |
 //! | `T` node source | deleted up to this event time |
-//! | `M` profile node | nothing: the node is a member |
-//! | `A` profile | the anchor of every id that was ever published |
+//! | `M` profile | the nodes of a profile |
+//! | `A` profile | the anchor of an id that was published and is no profile's any more |
 //! | `J` object | the snapshot that counts |
 //! | `I` owner identifier | an identifier that does not join by itself, when first seen together |
 //! | `H` identifier | the first of its owners: whom it is shown with |
 //! | `X` item | what is matched, with its place in pass 1 |
 //! | `V` object | a decision in force |
-//! | `Q` node item | nothing: the item is of this node |
-//! | `Y` table row | sequence number of the last change: the row is dirty |
+//! | `Y` table sequence | rows that changed and may wait to be written |
 //! | `O` sequence | a change of the partition, not yet in its table |
 //! | `L`, `S` | id of the log; the last sequence number |
 //! | `R` | the rules of identity and survivorship the state was made by |

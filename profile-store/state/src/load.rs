@@ -6,9 +6,10 @@ use crate::apply::{Applied, Batch};
 use crate::decision::Decisions;
 use crate::keys::{hash_at, of};
 use crate::overlay::Overlay;
+use crate::packed::pack;
 use crate::regroup::write_groups;
 use crate::state::Inner;
-use crate::values::{decode, decode_numbers, numbers};
+use crate::values::{Hashes, Number, from_json};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +27,7 @@ impl Inner {
         let begun = Instant::now();
         let mut decisions = Decisions::new();
         self.store.for_each(b"V", &mut |key, value| {
-            decisions.insert(hash_at(key, 1), decode("decision", value)?);
+            decisions.insert(hash_at(key, 1), from_json("decision", key, value)?);
             Ok(())
         })?;
         let decided = decisions.values().filter_map(|decision| self.shape.decided(decision)).collect();
@@ -41,10 +42,10 @@ impl Inner {
             (count, self.shape.fingerprint(matcher.fingerprint()))
         };
         tracing::info!(items = count, duration = ?begun.elapsed(), "the matching model holds every item");
-        let known = self.store.get(FINGERPRINT)?.map(|bytes| decode_numbers::<1>("model", &bytes)).transpose()?;
-        if self.decides() && known != Some([fingerprint]) {
+        let known: Option<Number> = self.read(FINGERPRINT)?;
+        if self.decides() && known != Some(Number(fingerprint)) {
             self.regroup_everything(known.is_some())?;
-            self.store.apply(vec![(FINGERPRINT.to_vec(), Some(numbers(&[fingerprint])))])?;
+            self.store.apply(vec![(FINGERPRINT.to_vec(), Some(pack(&Number(fingerprint))))])?;
             tracing::info!(duration = ?begun.elapsed(), "every profile is regrouped");
         }
         Ok(())
@@ -90,13 +91,14 @@ impl Inner {
 
 impl Batch<'_> {
     /// The members of the profiles that these nodes are stored in.
-    fn former_members(&self, group: &[u128]) -> Result<HashSet<u128>> {
+    fn former_members(&mut self, group: &[u128]) -> Result<HashSet<u128>> {
         let mut members = HashSet::new();
         for &node in group {
             if !members.contains(&node)
                 && let Some(profile) = self.profile_of(node)?
+                && let Some(Hashes(of_profile)) = self.overlay.read(&of(b'M', profile))?
             {
-                members.extend(self.overlay.scan(&of(b'M', profile))?.iter().map(|(key, _)| hash_at(key, 17)));
+                members.extend(of_profile);
             }
         }
         Ok(members)

@@ -6,7 +6,7 @@ use crate::apply::Batch;
 use crate::item::{Home, is_of_person};
 use crate::keys::{of, pair};
 use crate::state::{Base, Table};
-use crate::values::{Node, attached, decode_attached, decode_shown_with, shown_with};
+use crate::values::{Attached, Holds, Node, ShownWith};
 use std::collections::HashSet;
 use tributary_protocol::{Identifier, KIND_PHONE, KIND_USER_ID, Record, is_exclusive, kind_rank, links};
 use tributary_resolve::{Edge, NodeFacts, NodeId, Resolver, Strength};
@@ -79,26 +79,19 @@ impl Batch<'_> {
         time: i64,
         evident: &mut Evident<'_, '_>,
     ) -> Result<()> {
-        if self.first_seen.get(&hash).is_some_and(|first| *first <= time) {
+        let id = NodeId(hash);
+        let Some(known) = self.node(hash)? else {
+            let is_user_id = !is_set && identifier.kind == KIND_USER_ID;
+            evident.resolver.add_new_node(id, NodeFacts { is_user_id, generic: false });
+            self.put_node(hash, Node::new(identifier.clone(), is_set, time));
+            self.earlier.insert(hash);
             return Ok(());
-        }
-        let known: Option<Node> = self.overlay.read("node", &of(b'N', hash))?;
-        let is_user_id = !is_set && identifier.kind == KIND_USER_ID;
-        match &known {
-            Some(node) => evident.resolver.know(NodeId(hash), NodeFacts { is_user_id, generic: node.generic }),
-            None => evident.resolver.add_node(NodeId(hash), NodeFacts { is_user_id, generic: false })?,
-        }
-        let node = match known {
-            Some(node) if node.first_seen <= time => {
-                self.first_seen.insert(hash, node.first_seen);
-                return Ok(());
-            }
-            Some(node) => Node { first_seen: time, ..node },
-            None => Node { identifier: identifier.clone(), first_seen: time, generic: false, is_set, profile: 0 },
         };
-        self.first_seen.insert(hash, time);
-        self.overlay.write(of(b'N', hash), &node);
-        self.earlier.insert(hash);
+        evident.resolver.know(id, NodeFacts { is_user_id: known.is_user_id(), generic: known.generic });
+        if time < known.first_seen {
+            self.change_node(hash, |node| node.first_seen = time)?;
+            self.earlier.insert(hash);
+        }
         Ok(())
     }
 
@@ -106,16 +99,18 @@ impl Batch<'_> {
     fn attach(&mut self, identifier: &Identifier, owner: u128, time: i64) -> Result<()> {
         let hash = identifier.hash();
         let place = pair(b'I', owner, hash);
-        let known = self.overlay.get(&place)?.map(|bytes| decode_attached(&bytes)).transpose()?;
-        if known.is_some_and(|(seen, _)| seen <= time) {
+        let known: Option<Attached> = self.overlay.read(&place)?;
+        if known.is_some_and(|known| known.first_seen <= time) {
             return Ok(());
         }
-        self.overlay.put(place, attached(time, identifier));
+        self.overlay.write(place, &Attached { first_seen: time, identifier: identifier.clone() });
+        self.note(owner, Holds::ATTACHED)?;
         self.contributed.insert(owner);
         let place = of(b'H', hash);
-        let shown = self.overlay.get(&place)?.map(|bytes| decode_shown_with(&bytes)).transpose()?;
-        if shown.is_none_or(|shown| (time, owner) < shown) {
-            self.overlay.put(place, shown_with(time, owner));
+        let new = ShownWith { first_seen: time, owner };
+        let shown: Option<ShownWith> = self.overlay.read(&place)?;
+        if shown.is_none_or(|shown| new < shown) {
+            self.overlay.write(place, &new);
             self.dirty.insert((Table::Identities, hash));
         }
         Ok(())

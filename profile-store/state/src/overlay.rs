@@ -1,6 +1,7 @@
 //! What a batch is about to write, above what the store holds.
 
-use crate::values::{decode, encode};
+use crate::packed::{Packed, pack, unpack};
+use crate::values::{from_json, to_json};
 use crate::{Result, Store, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,8 +25,12 @@ impl<'s> Overlay<'s> {
         }
     }
 
-    pub(crate) fn read<T: DeserializeOwned>(&self, what: &'static str, key: &[u8]) -> Result<Option<T>> {
-        self.get(key)?.map(|bytes| decode(what, &bytes)).transpose()
+    pub(crate) fn read<T: Packed>(&self, key: &[u8]) -> Result<Option<T>> {
+        self.get(key)?.map(|bytes| unpack(key, &bytes)).transpose()
+    }
+
+    pub(crate) fn read_json<T: DeserializeOwned>(&self, what: &'static str, key: &[u8]) -> Result<Option<T>> {
+        self.get(key)?.map(|bytes| from_json(what, key, &bytes)).transpose()
     }
 
     pub(crate) fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
@@ -43,8 +48,16 @@ impl<'s> Overlay<'s> {
         self.writes.insert(key, Some(value));
     }
 
-    pub(crate) fn write<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
-        self.put(key, encode(value));
+    pub(crate) fn write<T: Packed>(&mut self, key: Vec<u8>, value: &T) {
+        self.put(key, pack(value));
+    }
+
+    pub(crate) fn write_json<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
+        self.put(key, to_json(value));
+    }
+
+    pub(crate) fn extend(&mut self, writes: Vec<Write>) {
+        self.writes.extend(writes);
     }
 
     pub(crate) fn remove(&mut self, key: Vec<u8>) {

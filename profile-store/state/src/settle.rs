@@ -3,7 +3,7 @@
 
 use crate::apply::Batch;
 use crate::item::{Home, Item};
-use crate::keys::{id_at, key, of};
+use crate::keys::{key, of};
 use crate::values::Node;
 use crate::{Decision, Error, ObjectRow, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,20 +33,21 @@ impl Batch<'_> {
     /// Has the item of a record take in what it tells.
     pub(crate) fn take_item(&mut self, record: &Record, home: &Home, hash: &mut impl FnMut() -> u128) -> Result<()> {
         let id = home.item_id(&record.source);
-        if self.cached(id)?.is_none() {
-            let now = Item::new(home, &record.source);
-            self.items.0.insert(id, Cached { now, stored: None });
-            self.overlay.put(key(b'Q', &[&home.node.to_be_bytes(), &id.to_be_bytes()]), Vec::new());
+        match self.known_node(home.node)?.items.binary_search(&id) {
+            Ok(_) if !Item::is_told_by(record) => return Ok(()),
+            Ok(_) => {}
+            Err(place) => {
+                self.change_node(home.node, |node| node.items.insert(place, id))?;
+                self.items.0.insert(id, Cached { now: Item::new(home, &record.source), stored: None });
+            }
         }
-        if let Some(cached) = self.items.0.get_mut(&id) {
-            cached.now.take(record, hash);
-        }
+        self.known_item(id)?.now.take(record, hash);
         Ok(())
     }
 
-    fn cached(&mut self, id: u64) -> Result<Option<&mut Cached>> {
+    fn cached_item(&mut self, id: u64) -> Result<Option<&mut Cached>> {
         if !self.items.0.contains_key(&id)
-            && let Some(stored) = self.overlay.read::<Item>("item", &item_key(id))?
+            && let Some(stored) = self.overlay.read::<Item>(&item_key(id))?
         {
             self.items.0.insert(id, Cached { now: stored.clone(), stored: Some(stored) });
         }
@@ -54,12 +55,12 @@ impl Batch<'_> {
     }
 
     fn known_item(&mut self, id: u64) -> Result<&mut Cached> {
-        self.cached(id)?.ok_or_else(|| Error::Format { what: "item", reason: "missing".to_owned() })
+        self.cached_item(id)?.ok_or_else(|| Error::Format { what: "item", reason: "missing".to_owned() })
     }
 
     /// The unit of an item; `None` if it was not seen yet.
     pub(crate) fn home_of(&mut self, id: u64) -> Result<Option<u128>> {
-        Ok(self.cached(id)?.map(|cached| cached.now.home))
+        Ok(self.cached_item(id)?.map(|cached| cached.now.home))
     }
 
     /// The units of items that this batch saw first.
@@ -67,14 +68,13 @@ impl Batch<'_> {
         self.items.0.values().filter(|cached| cached.stored.is_none()).map(|cached| cached.now.home).collect()
     }
 
-    /// The items of a unit of pass 1.
-    pub(crate) fn items_of(&self, home: u128) -> Result<Vec<u64>> {
-        let keys = self.overlay.scan(&of(b'Q', home))?;
-        Ok(keys.iter().map(|(key, _)| id_at(key, 17)).collect())
+    /// The items of a unit of pass 1, sorted.
+    pub(crate) fn items_of(&mut self, home: u128) -> Result<Vec<u64>> {
+        Ok(self.node(home)?.map(|node| node.items.clone()).unwrap_or_default())
     }
 
     /// Every node joined with this one in pass 1, sorted.
-    pub(crate) fn component_of(&self, node: u128) -> Result<Vec<u128>> {
+    pub(crate) fn component_of(&mut self, node: u128) -> Result<Vec<u128>> {
         let mut members = BTreeSet::from([node]);
         let mut queue = vec![node];
         while let Some(node) = queue.pop() {
@@ -144,7 +144,7 @@ impl Batch<'_> {
     fn decide(&mut self) -> Result<(Vec<Told>, Vec<Decision>)> {
         let (mut wanted, mut reconsidered) = (Vec::new(), Vec::new());
         for hash in std::mem::take(&mut self.decided) {
-            let row: Option<((i64, String), ObjectRow)> = self.overlay.read("object", &of(b'J', hash))?;
+            let row: Option<((i64, String), ObjectRow)> = self.overlay.read_json("object", &of(b'J', hash))?;
             let now = row.filter(|(_, row)| !row.deleted).and_then(|(_, row)| Decision::of_row(&row));
             let before = self.decisions.get(&hash).cloned();
             if now == before {
@@ -152,7 +152,7 @@ impl Batch<'_> {
             }
             let decisions = Arc::make_mut(&mut self.decisions);
             if let Some(decision) = &now {
-                self.overlay.write(of(b'V', hash), decision);
+                self.overlay.write_json(of(b'V', hash), decision);
                 decisions.insert(hash, decision.clone());
             } else {
                 self.overlay.remove(of(b'V', hash));
@@ -170,8 +170,7 @@ impl Batch<'_> {
     fn place(&mut self, component: &[u128]) -> Result<()> {
         let mut user = 0;
         for &node in component {
-            let known: Option<Node> = self.overlay.read("node", &of(b'N', node))?;
-            if known.is_some_and(|known| known.is_user_id()) {
+            if self.node(node)?.is_some_and(Node::is_user_id) {
                 user = node;
             }
         }

@@ -2,18 +2,19 @@
 
 use crate::apply::{Applied, Mode};
 use crate::decision::Decisions;
+use crate::dirty::Dirty;
 use crate::item::Item;
 use crate::keys::{hash_at, id_at, key, of, pair};
 use crate::matcher::{Matcher, Shape};
+use crate::packed::{Packed, pack, unpack};
 use crate::rows::{IdentityRow, ObjectRow, ProfileChange, ProfileRow};
 use crate::settle::item_key;
 use crate::store::{FjallStore, MemoryStore, Store};
-use crate::values::{Node, decode, decode_attached, decode_edge, decode_numbers, decode_shown_with, numbers};
+use crate::values::{Anchor, Attached, Node, Number, Place, ShownWith, StoredEdge, from_json};
 use crate::{Decision, Error, Result, Rule};
-use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tributary_protocol::{DedupKey, Identifier, LogValue, hash128};
 use tributary_resolve::{DEFAULT_ID_KEY, Evidence, Neighbour, NodeFacts, NodeId};
 use uuid::Uuid;
@@ -36,7 +37,7 @@ pub struct Options {
 }
 
 /// Version of what the state keeps, and of the rules it keeps it by.
-const RULES_VERSION: u32 = 2;
+const RULES_VERSION: u32 = 3;
 
 impl Options {
     /// Names the rules that decide what is stored; a state made by others is made again.
@@ -92,6 +93,9 @@ pub enum Table {
 }
 
 impl Table {
+    /// Every table.
+    pub(crate) const ALL: [Self; 3] = [Self::Profiles, Self::Identities, Self::Objects];
+
     pub(crate) fn tag(self) -> u8 {
         match self {
             Self::Profiles => b'p',
@@ -110,40 +114,36 @@ pub(crate) struct Inner {
     pub(crate) shape: Shape,
     matcher: RwLock<Option<Box<dyn Matcher>>>,
     decisions: RwLock<Arc<Decisions>>,
+    /// Rows that wait to be written.
+    dirty: Mutex<Dirty>,
     is_new: bool,
 }
 
 impl Inner {
-    fn new(store: Box<dyn Store>, options: Options, matcher: Option<Box<dyn Matcher>>, is_new: bool) -> Self {
+    fn new(store: Box<dyn Store>, options: Options, matcher: Option<Box<dyn Matcher>>, is_new: bool) -> Result<Self> {
+        let dirty = Mutex::new(Dirty::load(&*store)?);
         let fields = matcher.as_ref().map(|matcher| matcher.fields()).unwrap_or_default();
         let shape = Shape { fields, unique_sources: options.unique_sources.clone() };
-        Self {
-            store,
-            options,
-            writing: Mutex::new(()),
-            shape,
-            matcher: RwLock::new(matcher),
-            decisions: RwLock::default(),
-            is_new,
-        }
+        let (matcher, decisions) = (RwLock::new(matcher), RwLock::default());
+        Ok(Self { store, options, writing: Mutex::new(()), shape, matcher, decisions, dirty, is_new })
     }
 
-    fn read<T: DeserializeOwned>(&self, what: &'static str, key: &[u8]) -> Result<Option<T>> {
-        self.store.get(key)?.map(|bytes| decode(what, &bytes)).transpose()
+    pub(crate) fn read<T: Packed>(&self, key: &[u8]) -> Result<Option<T>> {
+        self.store.get(key)?.map(|bytes| unpack(key, &bytes)).transpose()
     }
 
     pub(crate) fn node(&self, hash: u128) -> Result<Option<Node>> {
-        self.read("node", &of(b'N', hash))
+        self.read(&of(b'N', hash))
     }
 
     pub(crate) fn item(&self, id: u64) -> Result<Option<Item>> {
-        self.read("item", &item_key(id))
+        self.read(&item_key(id))
     }
 
     /// Shows every item, with its id.
     pub(crate) fn for_each_item(&self, mut show: impl FnMut(u64, Item)) -> Result<()> {
         self.store.for_each(b"X", &mut |key, value| {
-            show(id_at(key, 1), decode("item", value)?);
+            show(id_at(key, 1), unpack(key, value)?);
             Ok(())
         })
     }
@@ -151,6 +151,11 @@ impl Inner {
     /// Whether the matcher's clusters are the profiles.
     pub(crate) fn decides(&self) -> bool {
         self.options.identity == Identity::Probabilistic
+    }
+
+    /// The rows that wait to be written.
+    pub(crate) fn dirty(&self) -> MutexGuard<'_, Dirty> {
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The decisions in force.
@@ -225,7 +230,7 @@ impl State {
                 store.apply(marks.map(|(place, mark)| (place.to_vec(), Some(mark))).into())?;
             }
         }
-        let state = Self(Arc::new(Inner::new(store, options, matcher, is_new)));
+        let state = Self(Arc::new(Inner::new(store, options, matcher, is_new)?));
         state.0.load_matcher()?;
         Ok(state)
     }
@@ -240,8 +245,7 @@ impl State {
     /// # Errors
     /// If the store cannot be read.
     pub fn position(&self, partition: u32) -> Result<u64> {
-        let bytes = self.0.store.get(&key(b'P', &[&partition.to_be_bytes()]))?;
-        Ok(bytes.map_or(Ok([0]), |bytes| decode_numbers::<1>("position", &bytes))?[0])
+        Ok(self.0.read(&key(b'P', &[&partition.to_be_bytes()]))?.unwrap_or(Number(0)).0)
     }
 
     /// Sets the next offset of a partition, after a rebuild.
@@ -249,7 +253,7 @@ impl State {
     /// # Errors
     /// If the store cannot be written.
     pub fn set_position(&self, partition: u32, next: u64) -> Result<()> {
-        self.0.store.apply(vec![(key(b'P', &[&partition.to_be_bytes()]), Some(numbers(&[next])))])
+        self.0.store.apply(vec![(key(b'P', &[&partition.to_be_bytes()]), Some(pack(&Number(next))))])
     }
 
     /// Applies a batch of a partition: dedupe, resolve, fold, and one atomic,
@@ -284,18 +288,13 @@ impl State {
     /// # Errors
     /// If the store cannot be read.
     pub fn counted_at(&self, delivery: DedupKey) -> Result<Option<(u32, u64)>> {
-        let Some(bytes) = self.0.store.get(&of(b'D', delivery.0))? else { return Ok(None) };
-        let [partition, offset] = decode_numbers::<2>("dedup", &bytes)?;
-        Ok(Some((u32::try_from(partition).unwrap_or(u32::MAX), offset)))
+        let place: Option<Place> = self.0.read(&of(b'D', delivery.0))?;
+        Ok(place.map(|Place { partition, offset }| (partition, offset)))
     }
 
     /// The dirty rows of a table, each with the sequence of its last change.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub fn dirty(&self, table: Table) -> Result<Vec<(u128, u64)>> {
-        let rows = self.0.store.scan(&key(b'Y', &[&[table.tag()]]))?;
-        rows.iter().map(|(key, value)| Ok((hash_at(key, 2), decode_numbers::<1>("dirty", value)?[0]))).collect()
+    pub fn dirty(&self, table: Table) -> Vec<(u128, u64)> {
+        self.0.dirty().rows(table)
     }
 
     /// Marks rows clean that did not change since.
@@ -304,14 +303,7 @@ impl State {
     /// If the store fails.
     pub fn clear_dirty(&self, table: Table, rows: &[(u128, u64)]) -> Result<()> {
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut removals = Vec::new();
-        for (row, sequence) in rows {
-            let place = key(b'Y', &[&[table.tag()], &row.to_be_bytes()]);
-            let now = self.0.store.get(&place)?.map(|bytes| decode_numbers::<1>("dirty", &bytes)).transpose()?;
-            if now == Some([*sequence]) {
-                removals.push((place, None));
-            }
-        }
+        let removals = self.0.dirty().clear(table, rows);
         self.0.store.apply(removals)
     }
 
@@ -338,9 +330,8 @@ impl State {
             return Ok((!node.is_set).then(|| row(node.identifier, node.profile)));
         }
         let Some((owner, owner_hash)) = self.first_owner(node)? else { return Ok(None) };
-        let attached = self.0.store.get(&pair(b'I', owner_hash, node))?;
-        let attached = attached.map(|bytes| decode_attached(&bytes)).transpose()?;
-        Ok(attached.map(|(_, identifier)| row(identifier, owner.profile)))
+        let attached: Option<Attached> = self.0.read(&pair(b'I', owner_hash, node))?;
+        Ok(attached.map(|attached| row(attached.identifier, owner.profile)))
     }
 
     /// The current snapshot of an object.
@@ -348,8 +339,9 @@ impl State {
     /// # Errors
     /// If the store cannot be read.
     pub fn object_row(&self, object: u128) -> Result<Option<ObjectRow>> {
-        let Some(bytes) = self.0.store.get(&of(b'J', object))? else { return Ok(None) };
-        let (_, row): ((i64, String), ObjectRow) = decode("object", &bytes)?;
+        let place = of(b'J', object);
+        let Some(bytes) = self.0.store.get(&place)? else { return Ok(None) };
+        let (_, row): ((i64, String), ObjectRow) = from_json("object", &place, &bytes)?;
         Ok(Some(row))
     }
 
@@ -378,8 +370,13 @@ impl State {
     /// # Errors
     /// If the store cannot be read.
     pub fn resolve_id(&self, id: Uuid) -> Result<Option<Uuid>> {
-        let Some(bytes) = self.0.store.get(&of(b'A', id.as_u128()))? else { return Ok(None) };
-        self.profile_of_node(hash_at(&bytes, 0))
+        if self.0.store.get(&of(b'M', id.as_u128()))?.is_some() {
+            return Ok(Some(id));
+        }
+        match self.0.read(&of(b'A', id.as_u128()))? {
+            Some(Anchor(node)) => self.profile_of_node(node),
+            None => Ok(None),
+        }
     }
 
     /// Changes of the partition that are not in their table yet.
@@ -388,7 +385,7 @@ impl State {
     /// If the store cannot be read.
     pub fn outbox(&self) -> Result<Vec<(u64, ProfileChange)>> {
         let rows = self.0.store.scan(b"O")?;
-        rows.iter().map(|(key, value)| Ok((id_at(key, 1), decode("change", value)?))).collect()
+        rows.iter().map(|(key, value)| Ok((id_at(key, 1), from_json("change", key, value)?))).collect()
     }
 
     /// Forgets changes that are in their table.
@@ -402,8 +399,7 @@ impl State {
     /// The owner that an identifier which does not join by itself is shown
     /// with: the one seen with it first.
     fn first_owner(&self, identifier: u128) -> Result<Option<(Node, u128)>> {
-        let Some(bytes) = self.0.store.get(&of(b'H', identifier))? else { return Ok(None) };
-        let (_, owner) = decode_shown_with(&bytes)?;
+        let Some(ShownWith { owner, .. }) = self.0.read(&of(b'H', identifier))? else { return Ok(None) };
         Ok(self.0.node(owner)?.map(|node| (node, owner)))
     }
 }
@@ -415,22 +411,24 @@ impl Evidence for Base<'_> {
     type Error = Error;
 
     fn node(&self, id: NodeId) -> Result<Option<NodeFacts>> {
-        let Some(bytes) = self.0.get(&of(b'N', id.0))? else { return Ok(None) };
-        let node: Node = decode("node", &bytes)?;
+        let place = of(b'N', id.0);
+        let Some(bytes) = self.0.get(&place)? else { return Ok(None) };
+        let node: Node = unpack(&place, &bytes)?;
         Ok(Some(NodeFacts { is_user_id: node.is_user_id(), generic: node.generic }))
     }
 
     fn edges(&self, id: NodeId) -> Result<Vec<Neighbour>> {
         let neighbour = |(key, value): (Vec<u8>, Vec<u8>)| {
-            let (strength, in_forest) = decode_edge(&value)?;
+            let StoredEdge { strength, in_forest } = unpack(&key, &value)?;
             Ok(Neighbour { node: NodeId(hash_at(&key, 17)), strength, in_forest })
         };
         self.0.scan(&of(b'E', id.0))?.into_iter().map(neighbour).collect()
     }
 
     fn edge(&self, from: NodeId, to: NodeId) -> Result<Option<Neighbour>> {
-        let Some(bytes) = self.0.get(&pair(b'E', from.0, to.0))? else { return Ok(None) };
-        let (strength, in_forest) = decode_edge(&bytes)?;
+        let place = pair(b'E', from.0, to.0);
+        let Some(bytes) = self.0.get(&place)? else { return Ok(None) };
+        let StoredEdge { strength, in_forest } = unpack(&place, &bytes)?;
         Ok(Some(Neighbour { node: to, strength, in_forest }))
     }
 }

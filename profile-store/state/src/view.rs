@@ -1,11 +1,9 @@
 //! Items as people see them.
 
-use crate::apply::Batch;
 use crate::decision::ItemId;
-use crate::keys::{hash_at, of};
-use crate::overlay::Overlay;
+use crate::keys::of;
 use crate::state::Inner;
-use crate::values::decode_shown_with;
+use crate::values::{Hashes, ShownWith};
 use crate::{Result, State};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -54,8 +52,8 @@ impl State {
         let hash = identifier.hash();
         let node = match self.0.store.get(&of(b'N', hash))? {
             Some(_) => hash,
-            None => match self.0.store.get(&of(b'H', hash))? {
-                Some(bytes) => decode_shown_with(&bytes)?.1,
+            None => match self.0.read::<ShownWith>(&of(b'H', hash))? {
+                Some(shown) => shown.owner,
                 None => return Ok(Vec::new()),
             },
         };
@@ -67,16 +65,14 @@ impl State {
     /// # Errors
     /// If the store cannot be read.
     pub fn items_of_profile(&self, profile: Uuid) -> Result<Vec<ItemView>> {
-        let members = self.0.store.scan(&of(b'M', profile.as_u128()))?;
-        let nodes: Vec<u128> = members.iter().map(|(key, _)| hash_at(key, 17)).collect();
-        self.items_of_nodes(&nodes)
+        let members: Option<Hashes> = self.0.read(&of(b'M', profile.as_u128()))?;
+        self.items_of_nodes(&members.map(|Hashes(nodes)| nodes).unwrap_or_default())
     }
 
     fn items_of_nodes(&self, nodes: &[u128]) -> Result<Vec<ItemView>> {
-        let batch = Batch::new(&self.0, Overlay::new(&*self.0.store));
         let mut items = Vec::new();
         for &node in nodes {
-            for id in batch.items_of(node)? {
+            for id in self.0.node(node)?.map(|node| node.items).unwrap_or_default() {
                 items.extend(self.0.item_view(ItemId(id))?);
             }
         }

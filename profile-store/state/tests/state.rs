@@ -165,7 +165,7 @@ fn the_newest_snapshot_of_an_object_counts() {
         LogValue::Record(Box::new(Record { object: Some(object), ..bare }))
     };
     apply(&state, vec![deal("new", 9, 2), deal("old", 3, 1)]);
-    let (row, _) = state.dirty(Table::Objects).unwrap()[0];
+    let (row, _) = state.dirty(Table::Objects)[0];
     assert_eq!(state.object_row(row).unwrap().unwrap().fields["amount"], 2);
 }
 
@@ -177,7 +177,7 @@ fn the_state_survives_reopening_and_skips_what_it_applied() {
     let state = State::open(&folder, log_id, Options::default(), None).unwrap();
     assert!(state.is_new());
     apply(&state, random_records(1));
-    let (expected, dirty) = (export(&state), state.dirty(Table::Profiles).unwrap());
+    let (expected, dirty) = (export(&state), state.dirty(Table::Profiles));
     drop(state);
     let state = State::open(&folder, log_id, Options::default(), None).unwrap();
     assert!(!state.is_new());
@@ -186,7 +186,7 @@ fn the_state_survives_reopening_and_skips_what_it_applied() {
     assert!(state.apply(0, 120, again, Mode::Live).unwrap().counted.is_empty());
     assert_eq!(export(&state), expected);
     state.clear_dirty(Table::Profiles, &dirty).unwrap();
-    assert!(state.dirty(Table::Profiles).unwrap().is_empty());
+    assert!(state.dirty(Table::Profiles).is_empty());
     let ids: BTreeSet<Uuid> = expected.0.iter().map(|row| row.profile_id).collect();
     assert_eq!(ids.len(), expected.0.len());
     drop(state);

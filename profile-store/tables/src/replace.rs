@@ -224,7 +224,7 @@ impl ReplacedTable {
 
     fn refresh_rows(&self, rows: &mut Rows, limit: usize) -> Result<bool> {
         let positions = self.state_positions()?;
-        let mut changed = self.state.dirty(self.kind)?;
+        let mut changed = self.state.dirty(self.kind);
         changed.retain(|(key, sequence)| rows.tail.get(key).map(|row| row.sequence) != Some(*sequence));
         let complete = changed.len() <= limit;
         changed.truncate(limit);

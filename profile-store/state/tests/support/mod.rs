@@ -64,7 +64,7 @@ pub fn apply_in_batches(state: &State, mut values: Vec<LogValue>, rng: &mut Smal
 }
 
 pub fn export(state: &State) -> (Vec<ProfileRow>, Vec<IdentityRow>) {
-    let rows = |table| state.dirty(table).unwrap().into_iter().map(|(row, _)| row);
+    let rows = |table| state.dirty(table).into_iter().map(|(row, _)| row);
     let profiles = rows(Table::Profiles).filter_map(|id| state.profile_row(id).unwrap()).collect();
     let mut identities: Vec<IdentityRow> =
         rows(Table::Identities).filter_map(|id| state.identity_row(id).unwrap()).collect();

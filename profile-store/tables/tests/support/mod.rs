@@ -225,7 +225,7 @@ impl Oracle {
     }
 
     fn keys(&self, table: Table) -> impl Iterator<Item = u128> {
-        self.0.dirty(table).unwrap().into_iter().map(|(key, _)| key)
+        self.0.dirty(table).into_iter().map(|(key, _)| key)
     }
 
     pub fn profiles(&self) -> Vec<ProfileRow> {
