@@ -91,10 +91,13 @@ impl AppendTable {
         let mut change = Change::default();
         let mut stored = None;
         if let Some(first) = batches.first() {
-            let sorted = concat_batches(first.schema_ref(), batches).and_then(|rows| sort(&rows));
-            let sorted = sorted.map_err(Error::rows(self.base.name))?;
-            let folder = self.base.delta().folder().to_owned();
-            let file = write_file(&folder, self.base.name, &sorted)?;
+            let (folder, schema) = (self.base.delta().folder().to_owned(), first.schema_ref());
+            let file = if is_sorted(batches) {
+                write_file(&folder, self.base.name, schema, batches)?
+            } else {
+                let sorted = concat_batches(schema, batches).and_then(|rows| sort(&rows));
+                write_file(&folder, self.base.name, schema, &[sorted.map_err(Error::rows(self.base.name))?])?
+            };
             let (name, size, rows) = (file.name.clone(), file.size, file.rows);
             stored = Some(StoredFile { name, size, rows, dead: RoaringTreemap::new(), vector: None });
             change.added.push(file);
@@ -160,6 +163,15 @@ type Numbers<'b, T> = &'b arrow::array::PrimitiveArray<T>;
 
 fn positions(rows: &RecordBatch) -> (Numbers<'_, Int32Type>, Numbers<'_, Int64Type>) {
     (rows["log_partition"].as_primitive(), rows["log_offset"].as_primitive())
+}
+
+/// Whether rows stand by position: so they come, unless there are several partitions.
+fn is_sorted(batches: &[RecordBatch]) -> bool {
+    let rows = batches.iter().flat_map(|batch| {
+        let (partitions, offsets) = positions(batch);
+        partitions.values().iter().zip(offsets.values())
+    });
+    rows.is_sorted()
 }
 
 /// Sorts rows by position, so that those of a partition stand together.

@@ -114,7 +114,7 @@ impl ChangesTable {
     }
 
     fn write(&self, folder: &Path, batch: &RecordBatch, change: &mut Change) -> Result<StoredFile> {
-        let file = write_file(folder, self.base.name, batch)?;
+        let file = write_file(folder, self.base.name, batch.schema_ref(), std::slice::from_ref(batch))?;
         let (name, size, rows) = (file.name.clone(), file.size, file.rows);
         change.added.push(file);
         Ok(StoredFile { name, size, rows, dead: RoaringTreemap::new(), vector: None })

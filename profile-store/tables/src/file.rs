@@ -103,10 +103,15 @@ fn write_error(path: &Path, error: parquet::errors::ParquetError) -> Error {
     Error::File { action: "write", path: path.to_owned(), source: std::io::Error::other(error) }
 }
 
-/// Writes rows as one file.
-pub(crate) fn write_file(folder: &Path, table: TableName, batch: &RecordBatch) -> Result<NewFile> {
-    let mut writer = FileWriter::create(folder, table, batch.schema_ref())?;
-    writer.write(batch)?;
+/// Writes rows of one schema as one file.
+pub(crate) fn write_file(
+    folder: &Path,
+    table: TableName,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+) -> Result<NewFile> {
+    let mut writer = FileWriter::create(folder, table, schema)?;
+    batches.iter().try_for_each(|batch| writer.write(batch))?;
     writer.finish()
 }
 

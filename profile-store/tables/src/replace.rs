@@ -19,7 +19,6 @@ use crate::shown::{FileId, Shown};
 use crate::written::{Due, Written};
 use crate::{Error, Result, TableName};
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 use roaring::RoaringTreemap;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -362,8 +361,7 @@ impl ReplacedTable {
         if batches.is_empty() {
             return Ok(None);
         }
-        let batch = concat_batches(&schema, &batches).map_err(Error::rows(self.base.name))?;
-        let file = write_file(&folder, self.base.name, &batch)?;
+        let file = write_file(&folder, self.base.name, &schema, &batches)?;
         let stored = StoredFile {
             name: file.name.clone(),
             size: file.size,

@@ -1,7 +1,7 @@
 //! Building and reading single columns.
 
 use arrow::array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder,
     TimestampMicrosecondArray, new_null_array,
 };
 use arrow::datatypes::SchemaRef;
@@ -29,6 +29,22 @@ pub(crate) fn times(values: impl IntoIterator<Item = Option<Timestamp>>) -> Arra
 pub(crate) fn sorted_json(value: &impl Serialize) -> String {
     // By way of `Value`, whose maps are sorted: the fields of a struct are not.
     canonical_json(&serde_json::to_value(value).expect("a row's value is JSON"))
+}
+
+/// A column of values whose JSON text has its keys sorted as it is: maps, and
+/// structs whose fields are declared in that order.
+///
+/// # Panics
+/// Never: the rows hold nothing that JSON cannot, and JSON is UTF-8.
+pub(crate) fn json_texts<T: Serialize>(values: impl IntoIterator<Item = T>) -> ArrayRef {
+    let mut column = StringBuilder::new();
+    let mut text = Vec::new();
+    for value in values {
+        text.clear();
+        serde_json::to_writer(&mut text, &value).expect("a row's value is JSON");
+        column.append_value(str::from_utf8(&text).expect("JSON is UTF-8"));
+    }
+    Arc::new(column.finish())
 }
 
 /// Lays a batch out by `schema`: columns it lacks are null.

@@ -1,9 +1,9 @@
 //! Rows of `events`: one per accepted record. `Record -> row -> Record` is the identity.
 
-use super::columns::{Column, Columns, Positions, sorted_json, texts, times};
+use super::columns::{Column, Columns, Positions, json_texts, sorted_json, texts, times};
 use crate::{Error, Result, TableName};
 use arrow::array::{ArrayRef, RecordBatch};
-use tributary_protocol::{Identifier, Object, Record, RecordKind, Timestamp, Timestamps};
+use tributary_protocol::{Identifier, Json, Object, Record, RecordKind, Timestamp, Timestamps};
 
 /// Lays out records of a partition, each with its offset.
 ///
@@ -11,7 +11,8 @@ use tributary_protocol::{Identifier, Object, Record, RecordKind, Timestamp, Time
 /// [`Error::Rows`] if the columns do not fit the table: a mistake in this program.
 pub fn events_to_rows(partition: u32, records: &[(u64, &Record)]) -> Result<RecordBatch> {
     let text = |pick: fn(&Record) -> Option<&str>| texts(records.iter().map(|(_, record)| pick(record)));
-    let json = |print: fn(&Record) -> Option<String>| texts(records.iter().map(|(_, record)| print(record)));
+    let print = |print: fn(&Record) -> Option<String>| texts(records.iter().map(|(_, record)| print(record)));
+    let json = |pick: fn(&Record) -> &Json| json_texts(records.iter().map(|(_, record)| pick(record)));
     let time =
         |pick: fn(&Timestamps) -> Option<Timestamp>| times(records.iter().map(|(_, record)| pick(&record.timestamps)));
     let [partitions, offsets] = Positions::build(partition, records.iter().map(|(offset, _)| *offset));
@@ -24,19 +25,19 @@ pub fn events_to_rows(partition: u32, records: &[(u64, &Record)]) -> Result<Reco
         text(|record| record.anonymous_id.as_deref()),
         text(|record| record.group_id.as_deref()),
         text(|record| record.previous_id.as_deref()),
-        json(|record| Some(sorted_json(&record.identifiers))),
+        json_texts(records.iter().map(|(_, record)| &record.identifiers)),
         time(|times| Some(times.timestamp)),
         time(|times| times.original_timestamp),
         time(|times| times.sent_at),
         time(|times| Some(times.received_at)),
-        json(|record| Some(sorted_json(&record.properties))),
-        json(|record| Some(sorted_json(&record.traits))),
-        json(|record| Some(sorted_json(&record.context))),
-        json(|record| Some(sorted_json(&record.consent))),
-        json(|record| record.node.as_ref().map(ToString::to_string)),
+        json(|record| &record.properties),
+        json(|record| &record.traits),
+        json(|record| &record.context),
+        json(|record| &record.consent),
+        print(|record| record.node.as_ref().map(ToString::to_string)),
         partitions,
         offsets,
-        json(|record| record.object.as_ref().map(sorted_json)),
+        print(|record| record.object.as_ref().map(sorted_json)),
     ];
     RecordBatch::try_new(TableName::Events.schema(), columns).map_err(Error::rows(TableName::Events))
 }

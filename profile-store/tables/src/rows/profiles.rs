@@ -5,7 +5,7 @@
 //! `trait_` before it. A value that does not fit the column's type is null
 //! there and whole in `traits`.
 
-use super::columns::{Columns, plain_text, sorted_json, texts, times};
+use super::columns::{Columns, json_texts, plain_text, texts, times};
 use crate::name::time_type;
 use crate::{Error, Result, TableName, TableSettings, TraitType};
 use arrow::array::{
@@ -84,10 +84,10 @@ impl TraitColumns {
         let schema = self.schema();
         let mut columns: Vec<ArrayRef> = vec![
             texts(rows.iter().map(|row| Some(row.profile_id.to_string()))),
-            texts(rows.iter().map(|row| Some(sorted_json(&row.identifiers)))),
+            json_texts(rows.iter().map(|row| &row.identifiers)),
             times(rows.iter().map(|row| Some(row.created_at))),
             times(rows.iter().map(|row| Some(row.updated_at))),
-            texts(rows.iter().map(|row| Some(sorted_json(&row.traits)))),
+            json_texts(rows.iter().map(|row| &row.traits)),
         ];
         for field in &schema.fields()[OWN.len()..] {
             let name = trait_of(field.name());
