@@ -14,15 +14,12 @@
 //! format is described in [`block`]); [`KafkaLog`] keeps a topic (described in
 //! [`kafka`]). One set of tests, `tests/suite`, holds both to the trait.
 
-pub mod block;
 mod embedded;
 mod error;
 pub mod kafka;
 mod queue;
-mod segment;
-mod writer;
 
-pub use embedded::{Damage, EmbeddedLog, EmbeddedOptions};
+pub use embedded::{Damage, EmbeddedLog, EmbeddedOptions, block};
 pub use error::{Error, ErrorKind, Result};
 pub use kafka::{KafkaLog, KafkaOptions};
 

@@ -1,38 +1,38 @@
 //! Reading segment files: blocks in order, damage reported and stepped over.
 
-use crate::block::{self, Block, Decoded, HEADER_BYTES, Header};
-use crate::{Damage, Error, Frame, Result};
+use super::block::{self, Block, Decoded, HEADER_BYTES, Header};
+use crate::{Error, Frame, Result};
 use bytes::Bytes;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// Distance between two marks of a segment's index, in bytes.
-const INDEX_EVERY: u64 = 64 << 10;
+pub(super) const INDEX_EVERY: u64 = 64 << 10;
 /// Bytes read at once.
 const READ_BYTES: usize = 1 << 20;
 
 /// Path of the segment whose first offset is `first`.
-pub(crate) fn path(folder: &Path, first: u64) -> PathBuf {
+pub(super) fn path(folder: &Path, first: u64) -> PathBuf {
     folder.join(format!("{first:020}.seg"))
 }
 
 /// What a scan found in a segment.
 #[derive(Default)]
-pub(crate) struct Scan {
+pub(super) struct Scan {
     /// End of the last whole block, in bytes.
-    pub(crate) end: u64,
+    pub(super) end: u64,
     /// The offset after the last entry, if there is one.
-    pub(crate) next: Option<u64>,
+    pub(super) next: Option<u64>,
     /// Where damage stands between whole blocks.
-    pub(crate) damage: Vec<std::ops::Range<u64>>,
+    pub(super) damage: Vec<std::ops::Range<u64>>,
     /// (first offset, byte) of some blocks, ascending.
-    pub(crate) index: Vec<(u64, u64)>,
+    pub(super) index: Vec<(u64, u64)>,
 }
 
 /// Reads blocks from byte `from` up to byte `limit` and hands the entries of
 /// each to `visit` until it says stop.
-pub(crate) fn scan(
+pub(super) fn scan(
     file: &Path,
     partition: u32,
     from: u64,
@@ -90,11 +90,6 @@ impl Scan {
         }
         self.end = at + length;
         self.next = Some(block.first + u64::from(block.count));
-    }
-
-    /// The damage as it is reported, with the file it stands in.
-    pub(crate) fn reports(&self, file: &Path) -> impl Iterator<Item = Damage> {
-        self.damage.iter().map(|bytes| Damage { path: file.to_owned(), bytes: bytes.clone() })
     }
 }
 

@@ -1,9 +1,11 @@
 //! The writer thread: takes everything that is queued, writes it, makes it
 //! durable with one `fdatasync` a partition, then answers.
 
-use crate::block::{self, Payload};
-use crate::embedded::{EmbeddedOptions, Shared};
-use crate::{Error, Result, segment};
+use super::block::{self, Payload};
+use super::options::EmbeddedOptions;
+use super::segment;
+use super::shared::Shared;
+use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
 /// What the writer is asked to do.
-pub(crate) enum Request {
+pub(super) enum Request {
     /// Append the blocks, and answer with the first offset of each when they are durable.
     Append(Vec<(u32, Payload)>, oneshot::Sender<Result<Vec<u64>>>),
     /// Make the next offset of a partition at least this one.
@@ -27,17 +29,17 @@ const ROOM_BYTES_MAX: usize = 2 << 20;
 static ZEROS: [u8; ROOM_BYTES_MAX] = [0; ROOM_BYTES_MAX];
 
 /// The open segment of one partition.
-pub(crate) struct Tail {
-    pub(crate) folder: PathBuf,
-    pub(crate) file: File,
-    pub(crate) path: PathBuf,
+pub(super) struct Tail {
+    pub(super) folder: PathBuf,
+    pub(super) file: File,
+    pub(super) path: PathBuf,
     /// First offset of the segment.
-    pub(crate) first: u64,
+    pub(super) first: u64,
     /// Bytes that are durable.
-    pub(crate) bytes: u64,
+    pub(super) bytes: u64,
     /// Bytes of the file: zeros stand behind the durable ones.
-    pub(crate) length: u64,
-    pub(crate) next: u64,
+    pub(super) length: u64,
+    pub(super) next: u64,
 }
 
 impl Tail {
@@ -65,11 +67,11 @@ impl Tail {
     }
 }
 
-pub(crate) struct Writer {
-    pub(crate) tails: Vec<Tail>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) options: EmbeddedOptions,
-    pub(crate) root: PathBuf,
+pub(super) struct Writer {
+    pub(super) tails: Vec<Tail>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) options: EmbeddedOptions,
+    pub(super) root: PathBuf,
 }
 
 struct Pending {
@@ -79,7 +81,7 @@ struct Pending {
 
 impl Writer {
     /// Runs until every handle of the log is gone.
-    pub(crate) fn run(mut self, requests: &Receiver<Request>) {
+    pub(super) fn run(mut self, requests: &Receiver<Request>) {
         let mut buffers: Vec<Vec<u8>> = self.tails.iter().map(|_| Vec::new()).collect();
         while let Ok(first) = requests.recv() {
             let started = Instant::now();
@@ -217,7 +219,7 @@ impl Writer {
 }
 
 /// Creates a segment and makes it and its name durable.
-pub(crate) fn create_segment(folder: &Path, partition: u32, first: u64) -> Result<Tail> {
+pub(super) fn create_segment(folder: &Path, partition: u32, first: u64) -> Result<Tail> {
     let path = segment::path(folder, first);
     let io = |source| Error::Io { action: "create", path: path.clone(), source };
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(&path).map_err(io)?;
@@ -229,7 +231,7 @@ pub(crate) fn create_segment(folder: &Path, partition: u32, first: u64) -> Resul
 }
 
 /// Makes the names in a folder durable.
-pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     let io = |source| Error::Io { action: "sync", path: folder.to_owned(), source };
     File::open(folder).and_then(|handle| handle.sync_all()).map_err(io)
 }
