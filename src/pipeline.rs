@@ -28,6 +28,7 @@ use tributary_ingest::gateway::{self, GatewayState};
 use tributary_log::Log;
 use tributary_profile_store::api::{self, ApiState};
 use tributary_profile_store::query::{QueryEngine, StateIds};
+use tributary_serve::Answers;
 
 /// Runs the server until it is asked to stop (SIGINT or SIGTERM). Requests are
 /// answered on `fronts`; everything behind the log runs on this runtime.
@@ -82,18 +83,18 @@ pub async fn run(settings: Settings, fronts: &Fronts) -> anyhow::Result<()> {
     stages.stop(outcome).await
 }
 
-/// The ingest port's routes.
+/// What the ingest port serves.
 fn gateway(
     settings: &Settings,
     folder: &DataDir,
     log: &Arc<dyn Log>,
     registry: &Registry,
-) -> anyhow::Result<axum::Router> {
+) -> anyhow::Result<impl Answers + Sync + use<>> {
     let sources = settings.http_sources(folder)?;
     let webhooks = webhooks::mounted(&settings.config)?;
     let metrics = tributary_ingest::Metrics::new(registry)?;
     let (limits, strict) = (settings.limits(), settings.config.ingest.segment_strict);
-    Ok(gateway::router(GatewayState::new(Arc::clone(log), sources, limits, strict, metrics, webhooks)))
+    Ok(gateway::service(GatewayState::new(Arc::clone(log), sources, limits, strict, metrics, webhooks)))
 }
 
 /// The admin port's routes.

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tributary_connectors::Source;
 use tributary_log::Log;
 use tributary_profile_store::Tables;
-use tributary_serve::ServeSettings;
+use tributary_serve::{Answers, ServeSettings};
 use tributary_state::State;
 
 /// Longest wait at shutdown for the tables; what they lack is in the log.
@@ -84,8 +84,8 @@ impl Stages {
     }
 
     /// Starts the ingest port.
-    pub fn take_in(&mut self, listener: TcpListener, routes: axum::Router, settings: ServeSettings) {
-        self.intake.spawn_on(serve(listener, routes, settings, self.intake_stop.clone()), &self.fronts.ingest);
+    pub fn take_in(&mut self, listener: TcpListener, gateway: impl Answers + Sync, settings: ServeSettings) {
+        self.intake.spawn_on(serve(listener, gateway, settings, self.intake_stop.clone()), &self.fronts.ingest);
     }
 
     /// Starts reading the pull sources.
@@ -160,11 +160,11 @@ async fn drain(stages: &mut Stage) {
 
 async fn serve(
     listener: TcpListener,
-    routes: axum::Router,
+    service: impl Answers + Sync,
     settings: ServeSettings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    Ok(tributary_serve::serve(listener, routes, settings, stop).await?)
+    Ok(tributary_serve::serve(listener, service, settings, stop).await?)
 }
 
 /// What is done for the log now and then.

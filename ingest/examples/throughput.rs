@@ -8,7 +8,7 @@ use http::Request;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
-use tributary_ingest::gateway::{GatewayState, HttpSource, router};
+use tributary_ingest::gateway::{GatewayState, HttpSource, service};
 use tributary_ingest::normalise::{BatchDefaults, Normaliser};
 use tributary_ingest::{Frames, Limits, Metrics};
 use tributary_log::{Entry, Frame, Health, Log, Position, Result};
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let source = HttpSource { name: "web".to_owned(), write_key: "wk".to_owned() };
     let metrics = Metrics::new(&prometheus::Registry::new())?;
     let state = GatewayState::new(Arc::new(Nowhere), vec![source], Limits::default(), false, metrics, Vec::new());
-    let app = router(state);
+    let app = service(state);
     let post = |path: &'static str, body: Bytes| {
         let request = Request::post(path).header("authorization", "Basic d2s6").body(Body::from(body));
         let request = request.expect("a request");

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tower::ServiceExt as _;
 use tributary_ingest::Metrics;
-use tributary_ingest::gateway::{GatewayState, HttpSource, Limits, router};
+use tributary_ingest::gateway::{GatewayState, HttpSource, Limits, service};
 use tributary_log::{EmbeddedLog, EmbeddedOptions, Log};
 use tributary_protocol::LogValue;
 
@@ -48,7 +48,7 @@ async fn what_was_answered_is_in_the_log() {
     let source = HttpSource { name: "web".to_owned(), write_key: "wk".to_owned() };
     let metrics = Metrics::new(&Registry::new()).unwrap();
     let state = GatewayState::new(Arc::clone(&log), vec![source], Limits::default(), false, metrics, Vec::new());
-    let app = router(state.clone());
+    let app = service(state.clone());
 
     let mut requests = tokio::task::JoinSet::new();
     for request in 0..20 {

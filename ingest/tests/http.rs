@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tributary_ingest::gateway::service;
 use tributary_serve::{ServeSettings, serve};
 
 struct Server {
@@ -29,7 +30,7 @@ async fn start() -> Server {
         ..ServeSettings::default()
     };
     let shutdown = CancellationToken::new();
-    tokio::spawn(serve(listener, gateway.router.clone(), settings, shutdown.clone()));
+    tokio::spawn(serve(listener, service(gateway.state.clone()), settings, shutdown.clone()));
     Server { gateway, address, _shutdown: shutdown.drop_guard() }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! listener --> cap on connections --> TimedIo: header, keep-alive and write timeouts
-//!                                        \--> hyper (HTTP/1.1) --> TimedBody: idle and total timeout --> Router
+//!                                        \--> hyper (HTTP/1.1) --> TimedBody: idle and total timeout --> service
 //! ```
 //!
 //! A client can be slow or dead at any moment; each wait for it has an end.
@@ -21,4 +21,4 @@ pub use body::BodyTimeout;
 pub use error::{Error, Result};
 pub use priority::Priority;
 pub use response::{ErrorBody, error_response};
-pub use server::{ServeSettings, serve};
+pub use server::{Answers, ServeSettings, serve};

@@ -4,21 +4,22 @@ use crate::body::{TimedBody, TrackedBody};
 use crate::io::{IoLimits, TimedIo};
 use crate::phase::{Phase, SharedPhase};
 use crate::{Error, Result};
-use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
+use tower::Service;
 
 /// Pause after an accept that failed for want of resources (file handles, memory).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -56,14 +57,15 @@ impl Default for ServeSettings {
     }
 }
 
-/// Serves `router` over HTTP/1.1 on `listener` until `shutdown` is cancelled;
-/// returns when every connection is closed.
+/// Serves `service`, a router or what stands for one, over HTTP/1.1 on
+/// `listener` until `shutdown` is cancelled; returns when every connection is
+/// closed.
 ///
 /// # Errors
 /// [`Error::Accept`] if the listening socket can be used no more.
-pub async fn serve(
+pub async fn serve<S: Answers>(
     listener: TcpListener,
-    router: Router,
+    service: S,
     settings: ServeSettings,
     shutdown: CancellationToken,
 ) -> Result<()> {
@@ -80,12 +82,12 @@ pub async fn serve(
         };
         match accepted {
             Ok(Some((stream, permit))) => {
-                let service = Handler {
-                    router: router.clone(),
+                let handler = Handler {
+                    service: service.clone(),
                     settings: Arc::clone(&settings),
                     phase: SharedPhase::new(Phase::Head),
                 };
-                connections.spawn(connection(stream, service, shutdown.clone(), permit));
+                connections.spawn(connection(stream, handler, shutdown.clone(), permit));
             }
             Ok(None) => {}
             Err(error) => break Err(error),
@@ -114,7 +116,12 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Result<Opti
 }
 
 /// Serves one connection to its end.
-async fn connection(stream: TcpStream, handler: Handler, shutdown: CancellationToken, _permit: OwnedSemaphorePermit) {
+async fn connection<S: Answers>(
+    stream: TcpStream,
+    handler: Handler<S>,
+    shutdown: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "set TCP_NODELAY");
     }
@@ -160,24 +167,53 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Passes a connection's requests to the router.
-struct Handler {
-    router: Router,
+/// A service that answers every request: a router, or a function of the
+/// request where even a router's allocations count.
+pub trait Answers:
+    Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + 'static
+{
+}
+
+/// Passes a connection's requests to the service.
+struct Handler<S> {
+    service: S,
     settings: Arc<ServeSettings>,
     phase: SharedPhase,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Handler {
-    type Response = Response<TrackedBody>;
+impl<S: Answers> hyper::service::Service<hyper::Request<Incoming>> for Handler<S> {
+    type Response = hyper::Response<TrackedBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Answer<S::Future>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let phase = self.phase.clone();
-        phase.set(Phase::Request);
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        self.phase.set(Phase::Request);
         let (idle, total) = (self.settings.body_idle_timeout, self.settings.body_timeout);
         let request = request.map(|body| axum::body::Body::new(TimedBody::new(body, idle, total)));
-        let answer = self.router.clone().call(request);
-        Box::pin(async move { Ok(answer.await?.map(|body| TrackedBody::new(body, phase))) })
+        Answer { inner: self.service.clone().call(request), phase: self.phase.clone() }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// An answer on its way.
+    struct Answer<F> {
+        #[pin]
+        inner: F,
+        phase: SharedPhase,
+    }
+}
+
+impl<F: Future<Output = std::result::Result<Response, Infallible>>> Future for Answer<F> {
+    type Output = std::result::Result<hyper::Response<TrackedBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.inner.poll(cx));
+        Poll::Ready(answer.map(|answer| answer.map(|body| TrackedBody::new(body, this.phase.clone()))))
     }
 }

@@ -27,8 +27,7 @@ mod webhooks;
 use crate::write_key::Keys;
 use crate::{Metrics, WebhookSource};
 use answer::Refusal;
-use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use complaint::Complaint;
 use endpoint::Endpoint;
@@ -37,6 +36,7 @@ use source::Source;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 use tributary_log::Log;
+use tributary_serve::Answers;
 
 pub use crate::limits::Limits;
 pub use source::HttpSource;
@@ -91,13 +91,17 @@ impl GatewayState {
     }
 }
 
-/// Builds the ingest port's routes.
-pub fn router(state: GatewayState) -> Router {
-    Router::new().fallback(dispatch).with_state(state)
+/// What the ingest port serves. No router: its paths are those above, and each
+/// request would cost it allocations.
+pub fn service(state: GatewayState) -> impl Answers + Sync {
+    tower::service_fn(move |request| {
+        let state = state.clone();
+        async move { Ok(dispatch(&state, request).await) }
+    })
 }
 
-async fn dispatch(State(state): State<GatewayState>, request: Request) -> Response {
-    let mut response = match handle(&state, request).await {
+async fn dispatch(state: &GatewayState, request: Request) -> Response {
+    let mut response = match handle(state, request).await {
         Ok(response) => response,
         Err(refusal) => {
             state.0.metrics.requests_rejected.with_label_values(&[refusal.code]).inc();

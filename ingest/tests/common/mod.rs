@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use async_trait::async_trait;
-use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -13,7 +12,7 @@ use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
-use tributary_ingest::gateway::{GatewayState, HttpSource, Limits, router};
+use tributary_ingest::gateway::{GatewayState, HttpSource, Limits, service};
 use tributary_ingest::{Metrics, WebhookSource};
 use tributary_log::{Entry, Error, Frame, Health, Log, Position, Result};
 use tributary_protocol::{FailedEvent, LogValue, Record};
@@ -124,7 +123,6 @@ pub struct Options {
 pub struct Gateway {
     pub log: Arc<MemoryLog>,
     pub state: GatewayState,
-    pub router: Router,
     registry: Registry,
 }
 
@@ -141,7 +139,7 @@ impl Gateway {
             Metrics::new(&registry).unwrap(),
             options.webhooks,
         );
-        Self { log, router: router(state.clone()), state, registry }
+        Self { log, state, registry }
     }
 
     /// Sends a request with a good key.
@@ -150,7 +148,7 @@ impl Gateway {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
+        Answer::of(service(self.state.clone()).oneshot(request).await.unwrap()).await
     }
 
     pub fn values(&self) -> Vec<LogValue> {
