@@ -179,7 +179,7 @@ impl Cli {
                 outcome
             }
             Command::Task(task) => {
-                let runtime = runtimes::start(Priority::Usual)?;
+                let runtime = runtimes::start("command", Priority::Usual)?;
                 let outcome = runtime.block_on(task.run());
                 runtime.shutdown_timeout(ENDING);
                 outcome

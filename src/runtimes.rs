@@ -22,13 +22,13 @@ pub struct Fronts {
     pub admin: Handle,
 }
 
-/// Starts a runtime whose threads have this priority.
+/// Starts a runtime whose threads have this name and priority.
 ///
 /// # Errors
 /// If the number of threads is set to nonsense, or threads cannot be started.
-pub fn start(priority: Priority) -> anyhow::Result<Runtime> {
+pub fn start(name: &str, priority: Priority) -> anyhow::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    let builder = builder.worker_threads(settings::threads()?).enable_all();
+    let builder = builder.worker_threads(settings::threads()?).thread_name(name).enable_all();
     Ok(builder.on_thread_start(move || priority.apply()).build()?)
 }
 
@@ -40,7 +40,11 @@ impl Runtimes {
     /// As [`start`].
     pub fn start() -> anyhow::Result<Self> {
         Priority::Prompt.apply();
-        Ok(Self { back: start(Priority::Patient)?, ingest: start(Priority::Prompt)?, admin: start(Priority::Usual)? })
+        Ok(Self {
+            back: start("back", Priority::Patient)?,
+            ingest: start("ingest", Priority::Prompt)?,
+            admin: start("admin", Priority::Usual)?,
+        })
     }
 
     /// Where a server answers.

@@ -6,6 +6,7 @@
 //! must answer in the end can be computed.
 
 use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
 
 /// Events of a batch.
 pub const BATCH: u64 = 100;
@@ -95,6 +96,11 @@ impl Request {
     /// Events that it carries.
     pub fn events(&self) -> u64 {
         self.ids.len() as u64
+    }
+
+    /// Time between two of them at so many events a second.
+    pub fn interval(&self, events_per_second: u64) -> Duration {
+        Duration::from_nanos(self.events() * 1_000_000_000 / events_per_second.max(1))
     }
 
     /// Its bytes with the sequence numbers from `first` on.

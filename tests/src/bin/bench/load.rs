@@ -82,7 +82,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn new(events: u64, started: Instant, latencies: &[Vec<Duration>]) -> Self {
+    /// What a load that began at `started` and ends now did.
+    pub fn new(events: u64, started: Instant, latencies: &[Vec<Duration>]) -> Self {
         let elapsed = started.elapsed();
         let mut latencies = latencies.concat();
         latencies.sort_unstable();
@@ -124,9 +125,7 @@ impl Load {
     /// # Errors
     /// If any request is not acknowledged with 200.
     pub async fn paced(&self, events_per_second: u64) -> anyhow::Result<Outcome> {
-        let requests = events_per_second / self.request.events();
-        let interval = Duration::from_secs(1) / u32::try_from(requests)?;
-        self.run(Some(interval)).await
+        self.run(Some(self.request.interval(events_per_second))).await
     }
 
     async fn run(&self, interval: Option<Duration>) -> anyhow::Result<Outcome> {

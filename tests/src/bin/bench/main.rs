@@ -108,7 +108,7 @@ async fn measure(asked: &Asked) -> anyhow::Result<Vec<Figure>> {
     );
     println!(
         "baselines: RudderStack 1.83 with PostgreSQL on the same kind of machine; the ceiling is an append and a sync \
-         of what {CONNECTIONS} connections have in flight, of this run"
+         of what {CONNECTIONS} connections have in flight, the bare disk one of each batch at the pace, both of this run"
     );
     let mut printed = Printed::default();
     let batched_ceiling = ceiling(&folder, batch.clone())?;
@@ -195,7 +195,10 @@ async fn singly(printed: &mut Printed, request: Request, duration: Duration, cei
 }
 
 /// Batches at a steady pace.
-async fn paced(printed: &mut Printed, request: Request, duration: Duration) -> anyhow::Result<()> {
+async fn paced(printed: &mut Printed, mut request: Request, duration: Duration) -> anyhow::Result<()> {
+    let (events, interval) = (request.events(), request.interval(PACE));
+    let bare = ceiling::paced(&std::env::temp_dir(), events, request.with_sequence(0), interval, duration)?;
+    let bare = |per_mille| bare.quantile(per_mille).as_secs_f64() * 1e3;
     let server = start().await?;
     let outcome = load(&server, request, duration)?.paced(PACE).await?;
     server.flush().await?;
@@ -203,9 +206,11 @@ async fn paced(printed: &mut Printed, request: Request, duration: Duration) -> a
     printed.section(
         &format!("batches, paced at {PACE} events a second"),
         [
-            Figure::time("acknowledgement p50", outcome.quantile(500)),
-            Figure::time("acknowledgement p99", outcome.quantile(990)).bar(Bar::Below(5.0)),
-            Figure::time("acknowledgement, slowest", outcome.quantile(1000)),
+            Figure::time("acknowledgement p50", outcome.quantile(500)).against("the bare disk", bare(500)),
+            Figure::time("acknowledgement p99", outcome.quantile(990))
+                .against("the bare disk", bare(990))
+                .bar(Bar::Below(5.0)),
+            Figure::time("acknowledgement, slowest", outcome.quantile(1000)).against("the bare disk", bare(1000)),
         ],
     );
     finish(server).await
