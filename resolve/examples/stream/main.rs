@@ -119,6 +119,9 @@ fn measure(engine: &mut Engine, mut loaded: Vec<Item>, arguments: &Arguments) {
     println!("loaded {count} items in {seconds:.1} s on {} threads", arguments.threads);
     let each = |total: usize| total as f64 / count.max(1) as f64;
     println!("{:.0} bytes and {:.1} keys an item", each(stats.bytes), each(stats.keys));
+    for (part, bytes) in engine.held() {
+        println!("  {:>5.1} bytes: {part}", each(bytes));
+    }
     let changes: Vec<Change> = streamed.into_iter().map(Change::Put).collect();
     stream(engine, &changes, arguments.batch);
     let (before, after) = (stats.work, engine.stats().work);

@@ -80,7 +80,7 @@ pub(crate) fn entries(keys: &Keys, rule: Rule) -> Vec<u64> {
 /// The carriers of a rule's keys, made of keys that are marked where they are open
 /// by themselves, without what proposes no further pair: two keys of which one is
 /// open, or one that is not.
-fn telling(keys: &Parted, rule: Rule) -> Carriers {
+pub(crate) fn telling(keys: &Parted, rule: Rule) -> Carriers {
     let mut carriers = Carriers::default();
     let wanted = rule.1.is_none();
     for row in 0..keys.keys.rows() {
@@ -100,14 +100,6 @@ fn sorted(mut entries: Vec<u64>) -> Vec<u64> {
 /// Gives what a rule makes of a record's keys: hashes above, room for a row below.
 pub(crate) fn block_keys(keys: &[Key], rule: Rule, mut give: impl FnMut(u64)) {
     made_by(|kind| of_kind(keys, kind), rule, |_| true, |key| give(with_room(key)));
-}
-
-/// Gives what every rule makes of a record's keys, with the place of the rule.
-pub(crate) fn all_block_keys(keys: &[Key], rules: &Rules, mut give: impl FnMut(usize, u64)) {
-    let by_kind = ByKind::of(keys);
-    for (place, &rule) in rules.all().iter().enumerate() {
-        made_by(|kind| by_kind.keys(kind), rule, |_| true, |key| give(place, with_room(key)));
-    }
 }
 
 /// A hash with room for a row below.
@@ -156,13 +148,13 @@ impl<'a> ByKind<'a> {
 }
 
 /// The keys of all records by kind, laid out once for all rules.
-struct Parted<'a> {
+pub(crate) struct Parted<'a> {
     keys: &'a Keys,
     starts: Vec<Starts>,
 }
 
 impl<'a> Parted<'a> {
-    fn of(keys: &'a Keys) -> Self {
+    pub(crate) fn of(keys: &'a Keys) -> Self {
         Self { keys, starts: (0..keys.rows()).map(|row| ByKind::of(keys.of(row)).starts).collect() }
     }
 

@@ -106,30 +106,63 @@ impl Measure {
     }
 }
 
+/// Most bytes of a text that is kept in place, where it is read without another
+/// wait for memory: those of nearly all names, numbers and addresses.
+const IN_PLACE: usize = 30;
+
 /// One distinct value, normalised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Value {
-    text: Box<str>,
-    without_marks: Option<Box<str>>,
+pub(crate) struct Value(Kept);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kept {
+    /// Length and bytes of a text.
+    Here(u8, [u8; IN_PLACE]),
+    There(Box<str>),
+    /// With diacritics, and without.
+    Marked(Box<[Box<str>; 2]>),
 }
 
 impl Value {
     pub(crate) fn new(text: String) -> Self {
-        let without_marks = super::normalise::folded(&text).map(String::into_boxed_str);
-        Self { text: text.into_boxed_str(), without_marks }
+        if let Some(folded) = super::normalise::folded(&text) {
+            return Self(Kept::Marked(Box::new([text, folded].map(String::into_boxed_str))));
+        }
+        if text.len() > IN_PLACE {
+            return Self(Kept::There(text.into_boxed_str()));
+        }
+        let mut bytes = [0; IN_PLACE];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Self(Kept::Here(text.len() as u8, bytes))
     }
 
     /// Without diacritics.
     pub(crate) fn folded(&self) -> &str {
-        self.without_marks.as_deref().unwrap_or(&self.text)
+        match &self.0 {
+            Kept::Marked(texts) => &texts[1],
+            _ => self.text(),
+        }
     }
 
     pub(crate) fn text(&self) -> &str {
-        &self.text
+        match &self.0 {
+            Kept::Here(length, bytes) => std::str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or_default(),
+            Kept::There(text) => text,
+            Kept::Marked(texts) => &texts[0],
+        }
     }
 
     pub(crate) fn is_folded(&self) -> bool {
-        self.without_marks.is_none()
+        !matches!(self.0, Kept::Marked(_))
+    }
+
+    /// Bytes held beside itself.
+    pub(crate) fn bytes_beside(&self) -> usize {
+        match &self.0 {
+            Kept::Here(..) => 0,
+            Kept::There(text) => text.len(),
+            Kept::Marked(texts) => size_of_val(&**texts) + texts.iter().map(|text| text.len()).sum::<usize>(),
+        }
     }
 }
 
@@ -397,6 +430,19 @@ mod tests {
             &[("12 high st", "14 high st", 1), ("12 high st", "12 hihg st", 2), ("1 oak ave", "9 elm rd", 0)],
         );
         check(Measure::Words, &[("london", "lonndon", 1), ("london", "leeds", 0)]);
+    }
+
+    #[test]
+    fn texts_of_any_length_come_back() {
+        assert_eq!(size_of::<Value>(), 32);
+        for length in [0, 1, IN_PLACE - 1, IN_PLACE, IN_PLACE + 1, 300] {
+            for (character, folded) in [('a', "a"), ('é', "e"), ('字', "字")] {
+                let text = character.to_string().repeat(length);
+                let value = Value::new(text.clone());
+                assert_eq!((value.text(), value.folded()), (text.as_str(), folded.repeat(length).as_str()));
+                assert_eq!(value.is_folded(), text == folded.repeat(length));
+            }
+        }
     }
 
     #[test]

@@ -329,7 +329,12 @@ pub(crate) struct Fields {
     pub(crate) all: Vec<Field>,
     pub(crate) records: Vec<u64>,
     codes: Vec<u32>,
+    /// Of those fields whose values have one.
     signatures: Vec<Signature>,
+    /// The place of each field's signature among those of a row.
+    signed: Vec<Option<u8>>,
+    /// Signatures of a row.
+    signatures_a_row: usize,
     /// Places of the given and the family name that may be swapped.
     swappable: Option<(usize, usize)>,
 }
@@ -337,14 +342,23 @@ pub(crate) struct Fields {
 impl Fields {
     pub(crate) fn new(fields: Vec<Field>, records: Vec<u64>) -> Self {
         let width = fields.len();
-        let (mut codes, mut signatures) =
-            (vec![MISSING; records.len() * width], vec![Signature::default(); records.len() * width]);
+        let mut signatures_a_row = 0;
+        let signed = fields.iter().map(|field| {
+            Signature::tells_of(field.measure).then(|| {
+                signatures_a_row += 1;
+                signatures_a_row as u8 - 1
+            })
+        });
+        let signed: Vec<Option<u8>> = signed.collect();
+        let mut codes = vec![MISSING; records.len() * width];
+        let mut signatures = vec![Signature::default(); records.len() * signatures_a_row];
         for (place, field) in fields.iter().enumerate() {
+            (0..).zip(&field.codes).for_each(|(row, &code): (usize, _)| codes[row * width + place] = code);
+            let Some(signed) = signed[place].map(usize::from) else { continue };
             let of_values: Vec<Signature> =
                 field.values.iter().map(|value| Signature::new(field.measure, value)).collect();
             for (row, &code) in field.codes.iter().enumerate() {
-                codes[row * width + place] = code;
-                signatures[row * width + place] = of_values.get(code as usize).copied().unwrap_or_default();
+                signatures[row * signatures_a_row + signed] = of_values.get(code as usize).copied().unwrap_or_default();
             }
         }
         let only = |role: Role| {
@@ -354,7 +368,7 @@ impl Fields {
         let swappable = only(Role::GivenName).zip(only(Role::FamilyName)).filter(|&(given, family)| {
             (fields[given].measure, fields[family].measure) == (Measure::Given, Measure::Family)
         });
-        Self { all: fields, records, codes, signatures, swappable }
+        Self { all: fields, records, codes, signatures, signed, signatures_a_row, swappable }
     }
 
     /// Lets go of the codes of whole columns of these roles; those of records stay.
@@ -363,9 +377,24 @@ impl Fields {
     }
 
     fn row(&self, row: u32) -> (&[u32], &[Signature]) {
-        let width = self.all.len();
-        let start = row as usize * width;
-        (&self.codes[start..start + width], &self.signatures[start..start + width])
+        let (codes, signatures) = (self.all.len(), self.signatures_a_row);
+        let (code, signature) = (row as usize * codes, row as usize * signatures);
+        (&self.codes[code..code + codes], &self.signatures[signature..signature + signatures])
+    }
+
+    /// The signature of a row's value, if values of this field have one.
+    fn signature(&self, place: usize, signatures: &[Signature]) -> Option<Signature> {
+        self.signed[place].map(|place| signatures[usize::from(place)])
+    }
+
+    /// Reads what belongs to rows: loads that do not wait for each other, so that
+    /// comparing them finds all at hand.
+    pub(crate) fn fetch(&self, rows: impl Iterator<Item = u32>) {
+        black_box(rows.fold((0, 0), |sum, row| {
+            let (codes, signatures) = self.row(row);
+            let ends = [signatures.first(), signatures.last()].map(|end| end.map_or(0, |end| end.bits()));
+            (sum.0 ^ codes.first().unwrap_or(&0), sum.1 ^ ends[0] ^ ends[1])
+        }));
     }
 
     /// The codes of a row.
@@ -376,18 +405,20 @@ impl Fields {
     /// Adds a row without values; it is not in the fields' own codes.
     pub(crate) fn push(&mut self, record: u64) {
         self.records.push(record);
-        let cells = self.records.len() * self.all.len();
-        self.codes.resize(cells, MISSING);
-        self.signatures.resize(cells, Signature::default());
+        let rows = self.records.len();
+        self.codes.resize(rows * self.all.len(), MISSING);
+        self.signatures.resize(rows * self.signatures_a_row, Signature::default());
     }
 
     /// Writes one cell's code.
     pub(crate) fn set(&mut self, row: u32, place: usize, code: u32) {
         let field = &self.all[place];
-        let cell = row as usize * self.all.len() + place;
-        let value = field.values.get(code as usize);
-        self.signatures[cell] = value.map_or_else(Signature::default, |value| Signature::new(field.measure, value));
-        self.codes[cell] = code;
+        if let Some(signed) = self.signed[place] {
+            let value = field.values.get(code as usize);
+            self.signatures[row as usize * self.signatures_a_row + usize::from(signed)] =
+                value.map_or_else(Signature::default, |value| Signature::new(field.measure, value));
+        }
+        self.codes[row as usize * self.all.len() + place] = code;
     }
 
     /// Bytes held for each row.
@@ -427,11 +458,7 @@ impl<'a> Comparer<'a> {
     /// Reads what belongs to the second record of many pairs: loads that do not
     /// wait for each other, so that comparing finds all at hand.
     pub(crate) fn fetch(&self, pairs: &[(u32, u32)]) {
-        black_box(pairs.iter().fold((0, 0), |sum, &(_, other)| {
-            let (codes, signatures) = self.fields.row(other);
-            let ends = [signatures.first(), signatures.last()].map(|end| end.map_or(0, |end| end.bits()));
-            (sum.0 ^ codes.first().unwrap_or(&0), sum.1 ^ ends[0] ^ ends[1])
-        }));
+        self.fields.fetch(pairs.iter().map(|&(_, other)| other));
     }
 
     /// Goes on with what another comparer of these fields remembered.
@@ -454,7 +481,11 @@ impl<'a> Comparer<'a> {
             if a == MISSING || b == MISSING {
                 continue;
             }
-            let seen = if a == b { None } else { signatures_one[index].level(signatures_other[index], field.measure) };
+            let seen = || {
+                let signed = usize::from(self.fields.signed[index]?);
+                signatures_one[signed].level(signatures_other[signed], field.measure)
+            };
+            let seen = if a == b { None } else { seen() };
             pattern[index] = 1 + seen.unwrap_or_else(|| level(field, &mut self.caches[index], a.min(b), a.max(b)));
         }
         self.mark_swapped(one, other, &mut pattern);
@@ -471,7 +502,9 @@ impl<'a> Comparer<'a> {
             let ((codes_one, signatures_one), (codes_other, signatures_other)) =
                 (self.fields.row(one), self.fields.row(other));
             let text = |place: usize, codes: &[u32]| self.fields.all[place].values[codes[place] as usize].folded();
-            signatures_one[given].may_be_crossed(signatures_other[family])
+            let signatures =
+                self.fields.signature(given, signatures_one).zip(self.fields.signature(family, signatures_other));
+            signatures.is_none_or(|(given, family)| given.may_be_crossed(family))
                 && crossed(text(given, codes_one), text(family, codes_other))
         };
         match (crossed(one, other), crossed(other, one)) {

@@ -27,6 +27,13 @@ impl Carriers {
         self.rows.push(row);
     }
 
+    /// Returns all keys, each with its row, sorted.
+    pub(crate) fn sorted(self) -> Vec<(u64, u32)> {
+        let mut sorted: Vec<(u64, u32)> = self.keys.into_iter().zip(self.rows).collect();
+        sorted.sort_unstable();
+        sorted
+    }
+
     /// Returns the rows of each key that at least two and at most `most` carry,
     /// the last of each marked; those of keys come in the order of their first rows.
     pub(crate) fn grouped(mut self, most: usize) -> Vec<u32> {

@@ -42,7 +42,7 @@ const WEIGHT_BITS: u32 = 8;
 const HASH_BITS: u32 = 52;
 
 /// A key: kind, hash and weight, so that sorted keys are sorted by kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(u64);
 
 impl Key {
@@ -239,6 +239,7 @@ impl Keys {
 }
 
 /// Sum of the weights of the keys in both of two sorted lists.
+#[cfg(test)]
 pub(crate) fn shared(mut one: &[Key], mut other: &[Key]) -> u16 {
     let mut sum = 0;
     while let (Some(&a), Some(&b)) = (one.first(), other.first()) {

@@ -54,7 +54,7 @@ impl Engine {
         match change {
             Change::Put(item) => self.put(item, draft),
             Change::Remove(id) => {
-                if self.slot_of.contains_key(id) {
+                if self.slot_of(*id).is_some() {
                     self.receive(*id, &[], &[], None, draft);
                 }
             }
@@ -104,12 +104,12 @@ impl Engine {
         match &decision.verdict {
             Verdict::Detach { item, field, value } => {
                 draft.suspects.extend(self.contents.detach(*item, *field, value, on));
-                draft.dirty.extend(self.slot_of.get(item));
+                draft.dirty.extend(self.slot_of(*item));
             }
             Verdict::Generic { field, value } => draft.suspects.extend(self.contents.ban(*field, value, on)),
             verdict => {
                 let items = verdict.items();
-                draft.moved.extend(items.iter().filter_map(|item| self.slot_of.get(item)));
+                draft.moved.extend(items.iter().filter_map(|&item| self.slot_of(item)));
                 draft.linked.extend(items);
             }
         }
@@ -121,6 +121,7 @@ impl Engine {
         pairs.sort_unstable();
         pairs.dedup();
         self.work.pairs += pairs.len() as u64;
+        self.contents.fields.fetch(pairs.iter().flat_map(|&(one, other)| [one, other]));
         self.scoring(|engine, score| {
             let edge = |(one, other): (u32, u32)| {
                 let weight = engine.partners.are_candidates(one, other).then(|| score(one, other).weight);
@@ -162,7 +163,7 @@ impl Engine {
             self.graph.place(slot, node);
         }
         nodes.extend(self.linked_nodes(draft));
-        self.graph.join(&nodes, &self.decisions, &self.slot_of, &self.contents.fields.records);
+        self.graph.join(&nodes, &self.decisions, &self.slots, &self.contents.fields.records);
         affected.extend(starts);
         affected.extend(self.graph.representatives(&nodes));
         affected.iter().filter(|slot| gone(slot)).for_each(|&slot| self.leave(slot));
@@ -179,7 +180,7 @@ impl Engine {
     fn linked_nodes(&self, draft: &Draft) -> Vec<u64> {
         let asserted = draft.linked.iter().flat_map(|&item| self.decisions.asserted_with(item));
         let items = draft.linked.iter().copied().chain(asserted);
-        let nodes = items.filter_map(|item| self.graph.node(*self.slot_of.get(&item)?));
+        let nodes = items.filter_map(|item| self.graph.node(self.slot_of(item)?));
         let mut nodes: Vec<u64> = nodes.flat_map(|node| self.graph.joined(node)).collect();
         nodes.sort_unstable();
         nodes.dedup();
@@ -200,8 +201,8 @@ impl Engine {
     pub(super) fn let_go(&mut self, draft: &Draft) {
         for (&slot, _) in draft.nodes.iter().filter(|(_, node)| node.is_none()) {
             let id = self.id(slot);
-            if self.slot_of.get(&id) == Some(&slot) {
-                self.slot_of.remove(&id);
+            if self.slot_of(id) == Some(slot) {
+                self.slots.remove(id, slot);
                 self.free.push(slot);
             }
         }

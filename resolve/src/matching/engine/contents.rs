@@ -15,22 +15,25 @@ use super::super::model::Model;
 use super::super::normalise::DayOrder;
 use super::super::role::Role;
 use super::super::table::MISSING;
-use super::postings::Entries;
+use super::members::{Group, Members};
+use super::slots::Slots;
 
 /// A field's place in the model and the code of one of its values.
 pub(super) type Valued = (u8, u32);
 
 #[derive(Clone, Debug)]
 struct Dictionary {
-    codes_of: FastMap<u64, u32>,
+    /// Codes by the identities of their values.
+    codes: Slots,
     /// Items that received each value.
     uses: Vec<u32>,
     free: Vec<u32>,
     free_sets: Vec<u32>,
     bands: FastMap<u64, u8>,
     limits: Limits,
-    /// Code above, slot below; only of fields with limits.
-    carriers: Entries,
+    /// The slots that received each value; only of fields with limits.
+    carriers: Vec<Group>,
+    members: Members,
     generic: FastSet<u32>,
     /// Values that decisions call generic, and how many of them do.
     banned: FastMap<u64, u32>,
@@ -64,9 +67,28 @@ impl Dictionary {
         self.limits.any()
     }
 
+    /// The slots that received a value.
     fn carriers(&self, code: u32) -> impl Iterator<Item = u32> + '_ {
-        let first = u64::from(code) << 32;
-        self.carriers.range(first..=first | u64::from(u32::MAX)).map(|entry| entry as u32)
+        self.members.each(&self.carriers[code as usize]).take(self.uses[code as usize] as usize)
+    }
+
+    /// Counts a slot that received a value.
+    fn enter(&mut self, code: u32, slot: u32) {
+        let uses = &mut self.uses[code as usize];
+        *uses += 1;
+        if self.limits.any() {
+            let group = &mut self.carriers[code as usize];
+            *group = if *uses == 1 { Group::alone(slot) } else { self.members.add(*group, slot) };
+        }
+    }
+
+    /// Counts off a slot that received a value.
+    fn leave(&mut self, code: u32, slot: u32) {
+        self.uses[code as usize] -= 1;
+        if self.limits.any() {
+            let group = &mut self.carriers[code as usize];
+            *group = self.members.remove(*group, slot).unwrap_or(Group::alone(0));
+        }
     }
 }
 
@@ -74,15 +96,30 @@ impl Dictionary {
     /// The code of a value, a new one if need be; it is not used by it.
     fn intern(&mut self, field: &mut Field, normal: String) -> u32 {
         let identity = identity(&normal);
-        if let Some(&code) = self.codes_of.get(&identity) {
+        if let Some(code) = self.code(field, identity) {
             return code;
         }
+        let code = self.add(field, normal, identity);
+        self.codes.insert(identity, code);
+        code
+    }
+
+    /// The code of the value of an identity.
+    fn code(&self, field: &Field, identity: u64) -> Option<u32> {
+        self.codes.get(identity, |code| self::identity(field.values[code as usize].text()))
+    }
+
+    /// Adds a value that there is not; it is not found by its identity yet.
+    fn add(&mut self, field: &mut Field, normal: String, identity: u64) -> u32 {
         let rare = field.measure.bands() - 1;
         let code = self.free.pop().unwrap_or(field.values.len() as u32);
         if code as usize == field.values.len() {
             field.values.push(Value::new(normal));
             field.bands.push(rare);
             self.uses.push(0);
+            if self.limits.any() {
+                self.carriers.push(Group::alone(0));
+            }
         } else {
             field.values[code as usize] = Value::new(normal);
             self.recycled = true;
@@ -92,7 +129,6 @@ impl Dictionary {
         if self.banned.contains_key(&identity) {
             self.generic.insert(code);
         }
-        self.codes_of.insert(identity, code);
         code
     }
 }
@@ -104,13 +140,14 @@ impl Contents {
             Field::new(field.name.clone(), field.role, day_order).measured_by(field.measure)
         };
         let dictionary = |field: &super::super::FieldModel| Dictionary {
-            codes_of: FastMap::default(),
+            codes: Slots::new(),
             uses: Vec::new(),
             free: Vec::new(),
             free_sets: Vec::new(),
             bands: field.bands(),
             limits: field.generic,
-            carriers: Entries::new(&[]),
+            carriers: Vec::new(),
+            members: Members::default(),
             generic: FastSet::default(),
             banned: FastMap::default(),
             recycled: false,
@@ -130,6 +167,11 @@ impl Contents {
 
     pub(super) fn width(&self) -> usize {
         self.dictionaries.len()
+    }
+
+    /// Makes room for so many slots and no more.
+    pub(super) fn make_room(&mut self, slots: usize) {
+        self.fields.records.reserve_exact(slots);
     }
 
     /// Adds a slot without values.
@@ -169,17 +211,12 @@ impl Contents {
             return;
         }
         let dictionary = &mut self.dictionaries[place];
-        let entry = |code: u32| u64::from(code) << 32 | u64::from(slot);
         for &code in &before {
-            dictionary.uses[code as usize] -= 1;
-            dictionary.carriers.remove(entry(code));
+            dictionary.leave(code, slot);
             self.released.push((field, code));
         }
         for &code in codes {
-            dictionary.uses[code as usize] += 1;
-            if dictionary.is_limited() {
-                dictionary.carriers.insert(entry(code));
-            }
+            dictionary.enter(code, slot);
         }
         suspects.extend(before.iter().chain(codes).map(|&code| (field, code)));
         self.set(slot, place, codes);
@@ -248,8 +285,9 @@ impl Contents {
     }
 
     fn known(&self, place: usize, identities: &[u64]) -> Vec<Valued> {
-        let code = |identity| self.dictionaries[place].codes_of.get(identity);
-        identities.iter().filter_map(code).map(|&code| (place as u8, code)).collect()
+        let Some(field) = self.fields.all.get(place) else { return Vec::new() };
+        let code = |&identity: &u64| self.dictionaries[place].code(field, identity);
+        identities.iter().filter_map(code).map(|code| (place as u8, code)).collect()
     }
 
     /// Finds out which suspects became generic or ceased to be, and brings
@@ -409,16 +447,16 @@ impl Contents {
     pub(super) fn finish(&mut self) {
         for (field, code) in std::mem::take(&mut self.released) {
             let place = field as usize;
-            let (dictionary, values) = (&mut self.dictionaries[place], &mut self.fields.all[place].values);
+            let (dictionary, field) = (&mut self.dictionaries[place], &mut self.fields.all[place]);
             if dictionary.uses[code as usize] > 0 {
                 continue;
             }
-            let identity = identity(values[code as usize].text());
-            if dictionary.codes_of.get(&identity) == Some(&code) {
-                dictionary.codes_of.remove(&identity);
+            let identity = identity(field.values[code as usize].text());
+            if dictionary.code(field, identity) == Some(code) {
+                dictionary.codes.remove(identity, code);
                 dictionary.generic.remove(&code);
                 dictionary.free.push(code);
-                values[code as usize] = Value::new(String::new());
+                field.values[code as usize] = Value::new(String::new());
             }
         }
     }
@@ -431,15 +469,19 @@ impl Contents {
         self.fields.all.iter().zip(self.fields.codes(slot)).map(cell).collect()
     }
 
-    /// Bytes held, texts estimated by their lengths.
-    pub(super) fn bytes(&self) -> usize {
-        let of_field = |(dictionary, field): (&Dictionary, &Field)| {
-            let texts: usize = field.values.iter().map(|value| value.text().len()).sum();
-            let values = field.values.capacity() * (size_of::<Value>() + 1 + size_of::<u32>());
-            texts + values + dictionary.codes_of.capacity() * 13 + dictionary.carriers.bytes()
-        };
-        let fields: usize = self.dictionaries.iter().zip(&self.fields.all).map(of_field).sum();
-        fields + self.fields.bytes() + self.received.capacity() * 24 + self.signatures.capacity() * 4
+    /// Adds the bytes held, by what holds them.
+    pub(super) fn held(&self, held: &mut Vec<(&'static str, usize)>) {
+        let (mut values, mut by_text, mut carriers) = (0, 0, 0);
+        for (dictionary, field) in self.dictionaries.iter().zip(&self.fields.all) {
+            let beside: usize = field.values.iter().map(Value::bytes_beside).sum();
+            values += beside + field.values.capacity() * (size_of::<Value>() + 1 + size_of::<u32>());
+            values += field.sets.iter().map(|set| 16 + size_of_val(&**set)).sum::<usize>();
+            by_text += dictionary.codes.bytes();
+            carriers += dictionary.carriers.capacity() * size_of::<Group>() + dictionary.members.bytes();
+        }
+        held.extend([("values", values), ("values by text", by_text), ("carriers of values", carriers)]);
+        held.push(("codes and signatures", self.fields.bytes() + self.signatures.capacity() * 4));
+        held.push(("as received", super::map_bytes(&self.received)));
     }
 }
 

@@ -4,6 +4,8 @@
 use super::super::bounds::Bounds;
 use super::super::decision::Decisions;
 use super::super::hash::{FastMap, FastSet};
+use super::lists::grow;
+use super::slots::Slots;
 use std::sync::Arc;
 
 const NOWHERE: u32 = u32::MAX;
@@ -18,11 +20,12 @@ type Assertion = ((i64, u64), u64, u64);
 pub(super) struct Graph {
     bounds: Bounds,
     /// Of each slot, both ways; weights of at least 0, in 1/256 bit.
-    edges: Vec<Vec<(u32, i32)>>,
+    edges: Vec<Box<[(u32, i32)]>>,
     nodes: Vec<u64>,
     /// The next slot of the same node; [`NOWHERE`] while the item is not there.
     next: Vec<u32>,
-    first: FastMap<u64, u32>,
+    /// The first slot of each node.
+    first: Slots,
     /// Nodes asserted to be one.
     joined: FastMap<u64, Arc<[u64]>>,
 }
@@ -30,25 +33,27 @@ pub(super) struct Graph {
 impl Graph {
     pub(super) fn new(bounds: Bounds) -> Self {
         let (edges, nodes, next) = Default::default();
-        Self { bounds, edges, nodes, next, first: FastMap::default(), joined: FastMap::default() }
+        Self { bounds, edges, nodes, next, first: Slots::new(), joined: FastMap::default() }
     }
 
     /// Makes room for slots.
     pub(super) fn resize(&mut self, slots: usize) {
-        self.edges.resize(slots, Vec::new());
-        self.nodes.resize(slots, 0);
-        self.next.resize(slots, NOWHERE);
+        grow(&mut self.edges, slots, Box::default());
+        grow(&mut self.nodes, slots, 0);
+        grow(&mut self.next, slots, NOWHERE);
     }
 
     /// The weight of an edge.
     pub(super) fn weight(&self, one: u32, other: u32) -> Option<i32> {
-        self.edges[one as usize].iter().find(|(to, _)| *to == other).map(|(_, weight)| *weight)
+        // The later slot of the two is more likely at hand.
+        let (from, to) = (one.max(other), one.min(other));
+        self.edges[from as usize].iter().find(|edge| edge.0 == to).map(|(_, weight)| *weight)
     }
 
     /// Sets or takes away an edge.
     pub(super) fn set(&mut self, one: u32, other: u32, weight: Option<i32>) {
         for (from, to) in [(one, other), (other, one)] {
-            let edges = &mut self.edges[from as usize];
+            let mut edges = std::mem::take(&mut self.edges[from as usize]).into_vec();
             let place = edges.iter().position(|(known, _)| *known == to);
             match (place, weight) {
                 (Some(place), Some(weight)) => edges[place].1 = weight,
@@ -59,6 +64,7 @@ impl Graph {
                 }
                 (None, None) => {}
             }
+            self.edges[from as usize] = edges.into_boxed_slice();
         }
     }
 
@@ -84,7 +90,10 @@ impl Graph {
         self.take_out(slot);
         let Some(node) = node else { return };
         self.nodes[slot as usize] = node;
-        let first = *self.first.entry(node).or_insert(slot);
+        let first = self.first(node).unwrap_or_else(|| {
+            self.first.insert(node, slot);
+            slot
+        });
         self.next[slot as usize] = if first == slot { slot } else { self.next[first as usize] };
         self.next[first as usize] = slot;
     }
@@ -93,7 +102,7 @@ impl Graph {
         let Some(node) = self.node(slot) else { return };
         let next = std::mem::replace(&mut self.next[slot as usize], NOWHERE);
         if next == slot {
-            self.first.remove(&node);
+            self.first.remove(node, slot);
             return;
         }
         let mut before = next;
@@ -101,12 +110,19 @@ impl Graph {
             before = self.next[before as usize];
         }
         self.next[before as usize] = next;
-        self.first.insert(node, next);
+        if self.first(node) == Some(slot) {
+            self.first.remove(node, slot);
+            self.first.insert(node, next);
+        }
+    }
+
+    fn first(&self, node: u64) -> Option<u32> {
+        self.first.get(node, |slot| self.nodes[slot as usize])
     }
 
     /// The slots of a node.
     fn slots_of(&self, node: u64) -> impl Iterator<Item = u32> + '_ {
-        let first = self.first.get(&node).copied();
+        let first = self.first(node);
         std::iter::successors(first, move |&slot| Some(self.next[slot as usize]).filter(|next| Some(*next) != first))
     }
 
@@ -122,7 +138,7 @@ impl Graph {
     /// One slot of every node that is joined to one of `nodes`, and of these.
     pub(super) fn representatives(&self, nodes: &[u64]) -> Vec<u32> {
         let joined = nodes.iter().filter_map(|node| self.joined.get(node)).flat_map(|joined| joined.iter());
-        nodes.iter().chain(joined).filter_map(|node| self.first.get(node)).copied().collect()
+        nodes.iter().chain(joined).filter_map(|&node| self.first(node)).collect()
     }
 
     /// The nodes joined to a node, itself included.
@@ -131,7 +147,7 @@ impl Graph {
     }
 
     /// Joins nodes anew that assertions about items of `nodes` may reach.
-    pub(super) fn join(&mut self, nodes: &[u64], decisions: &Decisions, slot_of: &FastMap<u64, u32>, ids: &[u64]) {
+    pub(super) fn join(&mut self, nodes: &[u64], decisions: &Decisions, slots: &Slots, ids: &[u64]) {
         if decisions.asserts_nothing() && self.joined.is_empty() {
             return;
         }
@@ -140,7 +156,7 @@ impl Graph {
             if !seen.insert(node) {
                 continue;
             }
-            let (reached, asserts) = self.reach(node, &mut seen, decisions, slot_of, ids);
+            let (reached, asserts) = self.reach(node, &mut seen, decisions, slots, ids);
             self.contract(&reached, asserts, decisions, ids);
         }
     }
@@ -151,7 +167,7 @@ impl Graph {
         node: u64,
         seen: &mut FastSet<u64>,
         decisions: &Decisions,
-        slot_of: &FastMap<u64, u32>,
+        slots: &Slots,
         ids: &[u64],
     ) -> (Vec<u64>, Vec<Assertion>) {
         let (mut reached, mut asserts) = (vec![node], Vec::new());
@@ -161,7 +177,8 @@ impl Graph {
             for slot in self.slots_of(node) {
                 let id = ids[slot as usize];
                 for other in decisions.asserted_with(id) {
-                    let Some(to) = slot_of.get(&other).and_then(|&slot| self.node(slot)) else { continue };
+                    let slot = slots.get(other, |slot| ids[slot as usize]);
+                    let Some(to) = slot.and_then(|slot| self.node(slot)) else { continue };
                     if let Some(rank) = decisions.together(id, other) {
                         asserts.push((rank, node, to));
                     }
@@ -246,7 +263,7 @@ impl Graph {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let edges: usize = self.edges.iter().map(|edges| edges.capacity() * 8).sum();
-        edges + self.edges.capacity() * (24 + 8 + 4) + self.first.capacity() * 13
+        let edges: usize = self.edges.iter().map(|edges| size_of_val(&**edges)).sum();
+        edges + self.edges.capacity() * (16 + 8 + 4) + self.first.bytes()
     }
 }

@@ -8,6 +8,7 @@ use super::super::keys::Keys;
 use super::super::model::Scorer;
 use super::super::threads::map_parts;
 use super::apply::Draft;
+use super::slots::Slots;
 use super::{Change, Engine, Item};
 
 /// Pairs whose values are fetched together.
@@ -37,7 +38,7 @@ impl Engine {
             self.graph.place(slot, Some(node));
         }
         if !self.decisions.asserts_nothing() {
-            self.graph.join(&nodes, &self.decisions, &self.slot_of, &self.contents.fields.records);
+            self.graph.join(&nodes, &self.decisions, &self.slots, &self.contents.fields.records);
         }
         self.load_clusters(slots, threads);
         self.contents.finish();
@@ -46,16 +47,20 @@ impl Engine {
     /// Takes in what items hold; returns the node of each slot.
     fn load_contents(&mut self, items: Vec<Item>, threads: usize) -> Vec<u64> {
         let items = latest(items);
-        self.slot_of.reserve(items.len());
+        let read = self.contents.read_all(&items, threads);
+        let order = read.order();
+        self.make_room(items.len());
         let (mut nodes, mut limits) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
-        for item in &items {
-            self.slot(item.id);
+        for &place in &order {
+            let item = &items[place as usize];
+            self.push_slot(item.id);
             nodes.push(item.node);
             limits.push(item.limits.as_slice().into());
         }
         self.limits = limits;
-        let (mut dirty, suspects) = self.contents.fill(&items, threads);
-        dirty.extend(self.contents.detached_from().filter_map(|item| self.slot_of.get(&item)));
+        self.slots = Slots::of((0..).zip(self.contents.fields.records.iter().copied()));
+        let (mut dirty, suspects) = self.contents.fill(read, &order, threads);
+        dirty.extend(self.contents.detached_from().filter_map(|item| self.slot_of(item)));
         self.contents.settle(dirty, suspects);
         self.contents.recycled();
         nodes

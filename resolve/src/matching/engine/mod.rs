@@ -11,16 +11,21 @@
 //! than the keys, lists and units of what changed.
 
 mod apply;
+mod bases;
 mod carried;
 mod contents;
-mod glance;
+mod entries;
 mod graph;
 #[cfg(test)]
 mod histories;
+mod lines;
 mod lists;
 mod load;
+mod members;
+mod pairs;
 mod partners;
 mod postings;
+mod slots;
 mod solve;
 mod tally;
 
@@ -33,9 +38,10 @@ use super::keys::Weigher;
 use super::model::{Memory, Model, Score, Scorer};
 use super::{Pair, Result};
 use contents::Contents;
-use glance::Lookup;
 use graph::Graph;
+use lines::Lookup;
 use partners::Partners;
+use slots::Slots;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -129,6 +135,12 @@ pub struct Stats {
 /// Most patterns whose scores are remembered.
 const SEEN_MAX: usize = 1 << 20;
 
+/// Bytes that a map takes: seven of eight places are filled at most, each with a
+/// byte of its hash.
+fn map_bytes<K, V>(map: &FastMap<K, V>) -> usize {
+    map.capacity() * 8 / 7 * (size_of::<(K, V)>() + 1)
+}
+
 /// Keeps clusters up to date; see the head of this file. Not for several
 /// threads at once.
 #[derive(Debug)]
@@ -141,7 +153,7 @@ pub struct Engine {
     partners: Partners,
     graph: Graph,
     decisions: Decisions,
-    slot_of: FastMap<u64, u32>,
+    slots: Slots,
     free: Vec<u32>,
     limits: Vec<Box<[(u64, u64)]>>,
     /// The cluster of a slot if it is not alone.
@@ -192,7 +204,7 @@ impl Engine {
             model,
             graph: Graph::new(bounds),
             decisions: Decisions::default(),
-            slot_of: FastMap::default(),
+            slots: Slots::new(),
             free: Vec::new(),
             limits: Vec::new(),
             clusters: Vec::new(),
@@ -216,15 +228,14 @@ impl Engine {
     /// the item is not there.
     #[must_use]
     pub fn cluster_of(&self, item: u64) -> Vec<u64> {
-        self.slot_of.get(&item).map(|&slot| self.ids(&self.cluster(slot))).unwrap_or_default()
+        self.slot_of(item).map(|slot| self.ids(&self.cluster(slot))).unwrap_or_default()
     }
 
     /// Every cluster, sorted.
     #[must_use]
     pub fn clusters(&self) -> Vec<Vec<u64>> {
-        let first = |slot: &&u32| self.cluster(**slot).iter().min() == Some(*slot);
-        let mut all: Vec<Vec<u64>> =
-            self.slot_of.values().filter(first).map(|&slot| self.ids(&self.cluster(slot))).collect();
+        let first = |slot: &u32| self.cluster(*slot).iter().min() == Some(slot);
+        let mut all: Vec<Vec<u64>> = self.slots.all().filter(first).map(|slot| self.ids(&self.cluster(slot))).collect();
         all.sort_unstable();
         all
     }
@@ -233,13 +244,13 @@ impl Engine {
     /// those that are generic or detached.
     #[must_use]
     pub fn item(&self, item: u64) -> Option<Vec<Vec<String>>> {
-        self.slot_of.get(&item).map(|&slot| self.contents.texts(slot))
+        self.slot_of(item).map(|slot| self.contents.texts(slot))
     }
 
     /// Scores a pair of items, whether or not it is a candidate.
     #[must_use]
     pub fn score(&mut self, one: u64, other: u64) -> Option<Score> {
-        let slots = (*self.slot_of.get(&one)?, *self.slot_of.get(&other)?);
+        let slots = (self.slot_of(one)?, self.slot_of(other)?);
         Some(self.scoring(|_, score| score(slots.0, slots.1)))
     }
 
@@ -247,7 +258,7 @@ impl Engine {
     #[must_use]
     pub fn pairs_within(&mut self, cluster: &[u64]) -> Vec<Pair> {
         let slots: Vec<(u32, u32)> =
-            (0u32..).zip(cluster).filter_map(|(place, item)| Some((place, *self.slot_of.get(item)?))).collect();
+            (0u32..).zip(cluster).filter_map(|(place, &item)| Some((place, self.slot_of(item)?))).collect();
         self.scoring(|_, score| {
             let mut pairs = Vec::new();
             for (index, &(one, slot)) in slots.iter().enumerate() {
@@ -266,13 +277,13 @@ impl Engine {
         self.contents.probe(slot, values);
         self.forget_recycled();
         let keys = self.weigher.keys(&self.contents.fields.all, self.contents.fields.codes(slot));
-        let partners = self.partners.of_keys(0, &keys);
+        let partners = self.partners.of_keys(0, &keys, &mut self.lookup);
         let mut found: Vec<(u64, Score)> = self.scoring(|engine, score| {
             partners.iter().map(|&partner| (engine.id(partner), score(slot, partner))).collect()
         });
         found.sort_by_key(|(item, score)| (std::cmp::Reverse(score.weight), *item));
         self.contents.probe(slot, &[]);
-        self.slot_of.remove(&0);
+        self.slots.remove(0, slot);
         self.free.push(slot);
         self.contents.finish();
         found
@@ -289,16 +300,29 @@ impl Engine {
     /// Counts what is held; looks at every item.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let limits: usize = self.limits.iter().map(|limits| size_of_val(&**limits)).sum();
-        let clusters = self.clusters.capacity() * (size_of::<Option<Arc<[u32]>>>() + 8);
         let done = self.partners.done;
-        let own = self.slot_of.capacity() * 13 + self.limits.capacity() * 16 + self.held.len() * 32;
         Stats {
-            items: self.slot_of.len(),
+            items: self.slots.len(),
             keys: self.partners.keys_held(),
-            bytes: own + limits + clusters + self.contents.bytes() + self.partners.bytes() + self.graph.bytes(),
+            bytes: self.held().iter().map(|(_, bytes)| bytes).sum(),
             work: Work { met: done.met, closed: done.closed, lists: done.recomputed, ..self.work },
         }
+    }
+
+    /// Bytes held, estimated, by what holds them; looks at every item.
+    #[must_use]
+    pub fn held(&self) -> Vec<(&'static str, usize)> {
+        let limits: usize = self.limits.iter().map(|limits| size_of_val(&**limits)).sum();
+        let mut held = vec![
+            ("items by id", self.slots.bytes()),
+            ("limits", limits + self.limits.capacity() * size_of::<Box<[(u64, u64)]>>()),
+            ("clusters", self.clusters.capacity() * (size_of::<Option<Arc<[u32]>>>() + 8)),
+            ("held back", self.held.len() * 32),
+        ];
+        self.contents.held(&mut held);
+        self.partners.held(&mut held);
+        held.push(("graph", self.graph.bytes()));
+        held
     }
 
     fn id(&self, slot: u32) -> u64 {
@@ -317,21 +341,38 @@ impl Engine {
 
     /// The slot of an item, a free one if it has none.
     fn slot(&mut self, id: u64) -> u32 {
-        if let Some(&slot) = self.slot_of.get(&id) {
+        if let Some(slot) = self.slot_of(id) {
             return slot;
         }
-        let slots = self.limits.len();
-        let slot = self.free.pop().unwrap_or(slots as u32);
-        if slot as usize == slots {
-            self.contents.push(id);
-            self.limits.push(Box::default());
-            self.clusters.push(None);
-            self.graph.resize(slots + 1);
-        }
+        let slot = self.free.pop().unwrap_or_else(|| self.push_slot(id));
         self.contents.fields.records[slot as usize] = id;
         self.partners.name(slot, id);
-        self.slot_of.insert(id, slot);
+        self.slots.insert(id, slot);
         slot
+    }
+
+    /// Makes room for so many slots and no more.
+    fn make_room(&mut self, slots: usize) {
+        self.contents.make_room(slots);
+        self.limits.reserve_exact(slots);
+        self.clusters.reserve_exact(slots);
+        self.graph.resize(slots);
+        self.partners.resize(slots);
+    }
+
+    /// Adds a slot for an item; it is not found by the item yet.
+    fn push_slot(&mut self, id: u64) -> u32 {
+        let slot = self.limits.len() as u32;
+        self.contents.push(id);
+        self.limits.push(Box::default());
+        self.clusters.push(None);
+        self.graph.resize(self.limits.len());
+        self.partners.name(slot, id);
+        slot
+    }
+
+    fn slot_of(&self, id: u64) -> Option<u32> {
+        self.slots.get(id, |slot| self.id(slot))
     }
 
     fn forget_recycled(&mut self) {

@@ -1,26 +1,29 @@
 //! The best partners of each item, kept exact as items come, change and go.
 //!
 //! A list is exact if it holds all partners in open keys, or the best of them
-//! and as many as a list holds. Gains are offered to a list; only a loss from a
-//! full list makes it be found afresh. Lists of items that were not touched
+//! and as many as are looked at. Gains are offered to a list; only a loss that
+//! leaves fewer makes it be found afresh. Lists of items that were not touched
 //! change where a key opens or closes by the touched one. With each partner goes
-//! how many open keys are shared with it, so that a key which closes is counted
-//! off, and only the partners it leaves without any are lost.
+//! a number of open keys that are surely shared with it, so that a key which
+//! closes is counted off, and only of the partners whom that leaves with none is
+//! it counted how many keys are left.
 
-use super::super::block;
+mod follow;
+
 use super::super::bounds::Bounds;
 use super::super::hash::{self, FastSet};
-use super::super::keys::{Key, Keys, shared};
-use super::super::open::{Open, grouped};
+use super::super::keys::{Key, Keys};
 use super::super::rules::Rules;
 use super::super::threads::map_parts;
 #[cfg(test)]
 use super::Mutant;
-use super::carried::Carried;
-use super::glance::{Glance, Lookup};
+use super::lines::Lookup;
 use super::lists::{Lists, Ranked, nth_greatest};
-use super::postings::{Entries, Posting, Postings, without};
-use super::tally::{Among, MANY, Tally};
+#[cfg(test)]
+use super::postings::Moved;
+use super::postings::{Blocks, Postings};
+use super::tally::Tally;
+use std::cmp::Reverse;
 
 /// Pairs of slots whose weight or standing may have changed, the lesser first.
 pub(super) type Pairs = Vec<(u32, u32)>;
@@ -32,8 +35,6 @@ const GATHERED: usize = 512;
 pub(super) struct Partners {
     bounds: Bounds,
     ids: Vec<u64>,
-    keys: Carried,
-    glance: Glance,
     lists: Lists,
     postings: Postings,
     tally: Tally,
@@ -57,18 +58,8 @@ struct Met {
     slots: Vec<u32>,
     /// Open keys shared with each, see [`Ranked`].
     shared: Vec<u8>,
-    /// No less than what the base keys weigh that are shared with each.
-    most: Vec<u16>,
-}
-
-/// What follows from other keys of a slot, but for lists found afresh.
-#[derive(Default)]
-struct Rekeyed {
-    /// Keys of the slot that one more or one less now makes count, or not.
-    opened: Vec<Posting>,
-    closed: Vec<Posting>,
-    /// Slots whose lists must be found afresh.
-    stale: FastSet<u32>,
+    /// What the base keys weigh that are shared with each.
+    weights: Vec<u16>,
 }
 
 impl Partners {
@@ -76,10 +67,8 @@ impl Partners {
         Self {
             bounds,
             ids: Vec::new(),
-            keys: Carried::default(),
-            glance: Glance::new(),
             lists: Lists::new(bounds.partners),
-            postings: Postings::new(rules),
+            postings: Postings::new(rules, bounds.open),
             tally: Tally::default(),
             done: Done::default(),
             #[cfg(test)]
@@ -89,39 +78,22 @@ impl Partners {
 
     /// Makes room for a slot, or gives one to another item.
     pub(super) fn name(&mut self, slot: u32, id: u64) {
-        let slots = self.ids.len().max(slot as usize + 1);
-        super::lists::grow(&mut self.ids, slots, 0);
+        self.resize(self.ids.len().max(slot as usize + 1));
         self.ids[slot as usize] = id;
-        self.keys.resize(slots);
-        self.glance.resize(slots);
+    }
+
+    /// Makes room for slots.
+    pub(super) fn resize(&mut self, slots: usize) {
+        super::lists::grow(&mut self.ids, slots, 0);
+        self.postings.carried.lines.resize(slots);
         self.lists.resize(slots);
         self.tally.resize(slots);
     }
 
     /// Takes in the keys of all slots at once.
     pub(super) fn load(&mut self, keys: &Keys, threads: usize) {
-        let mut members = Vec::new();
-        let rules = self.postings.rules().clone();
-        let places: Vec<usize> = (0..rules.all().len()).collect();
-        for places in places.chunks(threads.max(1)) {
-            let filled = map_parts(threads, places, |places| {
-                let of_rule = |&place: &usize| {
-                    let entries = block::entries(keys, rules.all()[place]);
-                    (place, Entries::new(&entries), grouped(&entries, self.bounds.open))
-                };
-                places.iter().map(of_rule).collect::<Vec<_>>()
-            });
-            for (place, entries, open) in filled.into_iter().flatten() {
-                self.postings.fill(place, entries);
-                members.extend_from_slice(&open);
-            }
-        }
-        let open = Open::of(members, keys.rows());
-        self.keys = Carried::of_all(keys);
+        let open = self.postings.fill(keys, threads);
         let slots: Vec<u32> = (0..keys.rows() as u32).collect();
-        for &slot in &slots {
-            self.glance.set(slot, keys.of(slot as usize));
-        }
         let ranked = map_parts(threads, &slots, |slots| {
             let (mut tally, mut lookup, mut met) = (Tally::of(keys.rows()), Lookup::new(), Met::default());
             let mut rank = |&slot: &u32| {
@@ -143,64 +115,63 @@ impl Partners {
         self.list(one).contains(&other) || self.list(other).contains(&one)
     }
 
+    /// The best partners of a slot, best first.
     pub(super) fn list(&self, slot: u32) -> &[u32] {
         self.lists.of(slot)
     }
 
     /// The best partners that keys of no item would have.
-    pub(super) fn of_keys(&mut self, id: u64, keys: &[Key]) -> Vec<u32> {
-        let postings = self.postings.of(keys);
-        let met = self.met(&postings, &self.postings.find(&postings), None, |_, _| {});
-        let ranked = |&slot: &u32| Ranked { slot, weight: shared(keys, self.keys.of(slot)), shared: MANY };
-        let mut ranked: Vec<Ranked> = met.slots.iter().map(ranked).collect();
-        ranked.sort_by(|one, other| self.order(id, *one, *other));
-        ranked.iter().take(self.bounds.partners).map(|partner| partner.slot).collect()
+    pub(super) fn of_keys(&mut self, id: u64, keys: &[Key], lookup: &mut Lookup) -> Vec<u32> {
+        let mut met = self.met(&self.postings.blocks_of_keys(keys), None);
+        self.postings.carried.lay_out_keys(keys, lookup);
+        lookup.weigh(&self.postings.carried.lines, &met.slots, &mut met.weights);
+        self.best_of(id, &met).into_iter().take(self.bounds.partners).map(|partner| partner.slot).collect()
     }
 
     pub(super) fn keys_held(&self) -> usize {
         self.postings.len()
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        let ids = self.ids.capacity() * size_of::<u64>() + self.tally.bytes();
-        ids + self.keys.bytes() + self.glance.bytes() + self.lists.bytes() + self.postings.bytes()
+    /// Adds the bytes held, by what holds them.
+    pub(super) fn held(&self, held: &mut Vec<(&'static str, usize)>) {
+        let ids = self.ids.capacity() * size_of::<u64>();
+        held.extend([("lists of partners", self.lists.bytes()), ("ids and tally", ids + self.tally.bytes())]);
+        self.postings.held(held);
     }
 
     /// Gives a slot other keys, none to take it out. Adds to `touched` every
     /// pair whose standing may be another, and every candidate pair of the slot.
     pub(super) fn rekey(&mut self, slot: u32, keys: &[Key], lookup: &mut Lookup, touched: &mut Pairs) {
-        let before = self.postings.of(self.keys.of(slot));
-        let after = self.postings.of(keys);
-        let mut old = self.met(&before, &self.postings.find(&before), Some(slot), |_, _| {}).slots;
-        self.keys.set(slot, keys);
-        self.glance.set(slot, keys);
-        let (mut rekeyed, mut new) = self.move_in(slot, &before, &after);
+        let mut old = self.met(&self.postings.blocks_of(slot), Some(slot));
+        let is_new = self.postings.carried.lines.is_empty(slot);
+        let moved = self.postings.rekey(slot, keys);
+        let mut new = self.met(&moved.blocks, Some(slot));
+        self.done.met += new.slots.len() as u64;
+        self.done.closed += moved.closed.len() as u64;
         self.weigh(slot, &mut new, lookup);
         touched.extend(self.replace(slot, &new).concat().into_iter().map(|partner| pair(slot, partner)));
-        self.tally.subtract(&mut old, &new.slots);
-        for partner in old {
-            self.adjust(partner, slot, None, &mut rekeyed.stale, touched);
+        self.tally.subtract(&mut old.slots, &new.slots);
+        let mut stale = FastSet::default();
+        for partner in old.slots {
+            self.adjust(partner, slot, None, &mut stale, touched);
         }
-        self.tell(slot, &new, before.is_empty(), &mut rekeyed.stale, touched);
+        self.tell(slot, &new, is_new, &mut stale, touched);
         #[cfg(test)]
-        if self.mutant == Some(Mutant::ForgetsBlocks) {
-            (rekeyed.opened, rekeyed.closed) = (Vec::new(), Vec::new());
-        }
-        self.follow(slot, rekeyed, lookup, touched);
+        let moved = if self.mutant == Some(Mutant::ForgetsBlocks) { Moved::default() } else { moved };
+        self.follow(slot, &moved, stale, lookup, touched);
     }
 
     /// Offers a slot to its partners, in the lists of which it is if it is not new.
     fn tell(&mut self, slot: u32, met: &Met, is_new: bool, stale: &mut FastSet<u32>, touched: &mut Pairs) {
         let may_change = |&place: &usize| {
             let partner = met.slots[place];
-            !self.lists.is_below(partner, met.most[place]) || (!is_new && self.list(partner).contains(&slot))
+            !self.lists.is_below(partner, met.weights[place]) || (!is_new && self.lists.all(partner).contains(&slot))
         };
         let places: Vec<usize> = (0..met.slots.len()).filter(may_change).collect();
         let partners: Vec<u32> = places.iter().map(|&place| met.slots[place]).collect();
-        self.keys.fetch(&partners);
         self.lists.fetch(&partners);
         for (place, partner) in places.into_iter().zip(partners) {
-            let offered = Ranked { slot, weight: self.weight(slot, partner), shared: met.shared[place] };
+            let offered = Ranked { slot, weight: met.weights[place], shared: met.shared[place] };
             if is_new {
                 self.offer(partner, offered, touched);
             } else {
@@ -209,131 +180,52 @@ impl Partners {
         }
     }
 
-    /// Moves a slot from keys to others; returns what that opens and closes,
-    /// and the slot's partners.
-    fn move_in(&mut self, slot: u32, before: &[Posting], after: &[Posting]) -> (Rekeyed, Met) {
-        let open = self.bounds.open;
-        let (left, entered) = (without(before, after), without(after, before));
-        for &posting in &left {
-            self.postings.remove(posting, slot);
-        }
-        let opened = left.into_iter().filter(|&posting| self.postings.slots(posting).take(open + 1).count() == open);
-        let opened: Vec<Posting> = opened.collect();
-        let blocks = self.postings.find(after);
-        for (posting, &block) in after.iter().zip(&blocks) {
-            if entered.binary_search(posting).is_ok() {
-                self.postings.insert(*posting, block, slot);
-            }
-        }
-        let mut closed = Vec::new();
-        let new = self.met(after, &blocks, Some(slot), |posting, count| {
-            if count == open + 1 && entered.binary_search(&posting).is_ok() {
-                closed.push(posting);
-            }
-        });
-        self.done.met += new.slots.len() as u64;
-        self.done.closed += closed.len() as u64;
-        (Rekeyed { opened, closed, stale: FastSet::default() }, new)
-    }
-
-    /// Brings the lists of others up to date with what opened and closed.
-    fn follow(&mut self, slot: u32, rekeyed: Rekeyed, lookup: &mut Lookup, touched: &mut Pairs) {
-        let Rekeyed { opened, closed, mut stale } = rekeyed;
-        let mut unsure = Vec::new();
-        for posting in closed {
-            self.close(posting, slot, &mut unsure, &mut stale, touched);
-        }
-        for (slot, partner) in unsure {
-            self.make_sure(slot, partner, &mut stale, touched);
-        }
-        for posting in opened {
-            self.open(posting, &stale, touched);
-        }
-        for stale in stale {
-            self.done.recomputed += 1;
-            let postings = self.postings.of(self.keys.of(stale));
-            let mut met = self.met(&postings, &self.postings.find(&postings), Some(stale), |_, _| {});
-            self.weigh(stale, &mut met, lookup);
-            let [before, after] = self.replace(stale, &met);
-            let left = before.iter().filter(|partner| !after.contains(partner));
-            let entered = after.iter().filter(|partner| !before.contains(partner));
-            touched.extend(left.chain(entered).map(|&partner| pair(stale, partner)));
-        }
-    }
-
-    /// Partners in open keys, given the blocks that the keys were found in; says
-    /// of each key how many carry it, no further than two above those of an open one.
-    fn met(
-        &mut self,
-        postings: &[Posting],
-        blocks: &[usize],
-        slot: Option<u32>,
-        mut counted: impl FnMut(Posting, usize),
-    ) -> Met {
+    /// Partners in those of these keys that are open.
+    fn met(&mut self, blocks: &Blocks, slot: Option<u32>) -> Met {
         let mut met = Met { slots: Vec::with_capacity(GATHERED), ..Met::default() };
-        for (&posting, &block) in postings.iter().zip(blocks) {
-            counted(posting, self.postings.gather(posting, block, self.bounds.open, &mut met.slots));
-        }
+        self.postings.gather(blocks, &mut met.slots);
         self.tally.count(&mut met.slots, slot, &mut met.shared);
         met
     }
 
-    /// What the base keys weigh that two slots share.
-    fn weight(&self, one: u32, other: u32) -> u16 {
-        #[cfg(test)]
-        if self.mutant == Some(Mutant::RanksByLiveCounts) {
-            return self.live_weight(one, other);
-        }
-        shared(self.keys.of(one), self.keys.of(other))
+    /// Says what the partners of a slot weigh.
+    fn weigh(&self, slot: u32, met: &mut Met, lookup: &mut Lookup) {
+        met.weights.clear();
+        self.weigh_all(slot, &met.slots, lookup, &mut met.weights);
     }
 
-    /// Says at a glance what the partners of a slot weigh at most.
-    fn weigh(&self, slot: u32, met: &mut Met, lookup: &mut Lookup) {
+    /// Adds what the base keys weigh that each of these slots shares with `slot`.
+    fn weigh_all(&self, slot: u32, others: &[u32], lookup: &mut Lookup, weights: &mut Vec<u16>) {
         #[cfg(test)]
         if self.mutant == Some(Mutant::RanksByLiveCounts) {
-            met.most = met.slots.iter().map(|&partner| self.live_weight(slot, partner)).collect();
+            weights.extend(others.iter().map(|&other| self.live_weight(slot, other)));
             return;
         }
-        let own = self.keys.of(slot);
-        lookup.put(own);
-        self.glance.weigh(lookup, &met.slots, &mut met.most);
-        lookup.clear(own);
+        self.postings.carried.lay_out(slot, lookup);
+        lookup.weigh(&self.postings.carried.lines, others, weights);
     }
 
     #[cfg(test)]
     fn live_weight(&self, one: u32, other: u32) -> u16 {
-        let [one, other] = [one, other].map(|slot| self.postings.of(self.keys.of(slot)));
-        let of_both = one.iter().filter(|posting| other.binary_search(posting).is_ok());
-        of_both.map(|&posting| 100 / (1 + self.postings.slots(posting).count() as u16)).sum()
+        let carried = &self.postings.carried;
+        let counts = carried.shared(one, other).into_iter().map(|number| carried.bases.get(number).carriers);
+        counts.map(|count| 100 / (1 + count as u16)).sum()
     }
 
-    /// The best of a slot's partners, best first: of those that a glance lets in,
-    /// and, where it told too much of these, of those that they do not keep out.
+    /// The best of a slot's partners, best first: as many as a list has places for.
     fn best(&self, slot: u32, met: &Met) -> Vec<Ranked> {
-        let most = self.bounds.partners;
-        let least = nth_greatest(&met.most, most);
-        let mut ranked = self.weighed(slot, met, least, u16::MAX);
-        let reached = nth_greatest(&ranked.iter().map(|partner| partner.weight).collect::<Vec<_>>(), most);
-        if reached < least {
-            ranked.extend(self.weighed(slot, met, reached, least - 1));
-        }
-        ranked.retain(|partner| partner.weight >= reached);
-        let id = self.ids[slot as usize];
-        ranked.sort_by_cached_key(|partner| (std::cmp::Reverse(partner.weight), self.tie(id, partner.slot)));
-        ranked.truncate(most);
-        ranked
+        self.best_of(self.ids[slot as usize], met)
     }
 
-    /// Weighs the partners that at a glance weigh from `least` to `greatest`.
-    fn weighed(&self, slot: u32, met: &Met, least: u16, greatest: u16) -> Vec<Ranked> {
-        let within = |place: &usize| (least..=greatest).contains(&met.most[*place]);
-        let places: Vec<usize> = (0..met.slots.len()).filter(within).collect();
-        self.keys.fetch(&places.iter().map(|&place| met.slots[place]).collect::<Vec<_>>());
-        let ranked = |place: usize| {
-            let partner = met.slots[place];
-            Ranked { slot: partner, weight: self.weight(slot, partner), shared: met.shared[place] }
-        };
-        places.into_iter().map(ranked).collect()
+    fn best_of(&self, id: u64, met: &Met) -> Vec<Ranked> {
+        let least = nth_greatest(&met.weights, self.lists.places());
+        let places = (0..met.slots.len()).filter(|&place| met.weights[place] >= least);
+        let ranked =
+            |place: usize| Ranked { slot: met.slots[place], weight: met.weights[place], shared: met.shared[place] };
+        let mut ranked: Vec<Ranked> = places.map(ranked).collect();
+        ranked.sort_by_cached_key(|partner| (Reverse(partner.weight), self.tie(id, partner.slot)));
+        ranked.truncate(self.lists.places());
+        ranked
     }
 
     /// The better partner of `id` first: more weight, then less hash of the pair.
@@ -366,23 +258,25 @@ impl Partners {
             }
             return;
         };
-        touched.push(pair(slot, partner));
-        let (full, known) = (self.lists.is_full(slot), self.lists.rank(slot, place).weight);
+        let known = self.lists.rank(slot, place).weight;
         if let Some(now) = now.filter(|now| now.weight == known) {
+            touched.push(pair(slot, partner));
             self.lists.set_shared(slot, place, now.shared);
             return;
         }
-        self.lists.remove(slot, place);
-        match now {
-            Some(now) if !full || now.weight > known || self.is_better(slot, now) => self.put(slot, now),
-            _ if full => drop(stale.insert(slot)),
-            _ => {}
+        self.take(slot, place, touched);
+        let is_told = |now: Ranked| now.weight > known || !self.lists.is_partial(slot) || self.is_better(slot, now);
+        if let Some(now) = now.filter(|&now| is_told(now)) {
+            self.put(slot, now, touched);
+        }
+        if self.lists.is_short(slot) {
+            stale.insert(slot);
         }
     }
 
     /// The place of a partner in a list.
     fn place(&self, slot: u32, partner: u32) -> Option<usize> {
-        self.list(slot).iter().position(|&known| known == partner)
+        self.lists.all(slot).iter().position(|&known| known == partner)
     }
 
     /// Whether a partner goes before the last one of a list.
@@ -391,12 +285,26 @@ impl Partners {
     }
 
     /// Puts a partner where it belongs.
-    fn put(&mut self, slot: u32, partner: Ranked) {
-        let id = self.ids[slot as usize];
-        let length = self.list(slot).len();
+    fn put(&mut self, slot: u32, partner: Ranked, touched: &mut Pairs) {
+        let (id, most) = (self.ids[slot as usize], self.bounds.partners);
+        let length = self.lists.length(slot);
         let is_after = |&place: &usize| self.order(id, self.lists.rank(slot, place), partner).is_gt();
         let place = (0..length).find(is_after).unwrap_or(length);
+        if place < most {
+            touched.push(pair(slot, partner.slot));
+            touched.extend(self.lists.all(slot).get(most - 1).map(|&last| pair(slot, last)));
+        }
         self.lists.insert(slot, place, partner);
+    }
+
+    /// Takes a partner out.
+    fn take(&mut self, slot: u32, place: usize, touched: &mut Pairs) {
+        let (all, most) = (self.lists.all(slot), self.bounds.partners);
+        if place < most {
+            touched.push(pair(slot, all[place]));
+            touched.extend(all.get(most).map(|&next| pair(slot, next)));
+        }
+        self.lists.remove(slot, place);
     }
 
     /// Offers a partner that is not in the list of `slot`.
@@ -404,83 +312,8 @@ impl Partners {
         if self.lists.is_below(slot, partner.weight) {
             return;
         }
-        if self.lists.is_full(slot) {
-            if !self.is_better(slot, partner) {
-                return;
-            }
-            touched.extend(self.lists.last(slot).map(|last| pair(slot, last.slot)));
-        }
-        touched.push(pair(slot, partner.slot));
-        self.put(slot, partner);
-    }
-
-    /// Takes out of lists who was there only by a key that `slot` closed. Of
-    /// whom that is not known is added to `unsure`.
-    fn close(
-        &mut self,
-        posting: Posting,
-        slot: u32,
-        unsure: &mut Vec<(u32, u32)>,
-        stale: &mut FastSet<u32>,
-        touched: &mut Pairs,
-    ) {
-        let members: Vec<u32> = self.postings.slots(posting).filter(|&member| member != slot).collect();
-        let among = Among::new(&members);
-        self.lists.fetch(&members);
-        for &member in &members {
-            let mut lost = Vec::new();
-            for place in 0..self.list(member).len() {
-                let partner = self.list(member)[place];
-                if among.contains(partner) {
-                    match self.lists.share_less(member, place) {
-                        0 => lost.push(partner),
-                        MANY => unsure.push((member, partner)),
-                        _ => {}
-                    }
-                }
-            }
-            for partner in lost {
-                self.adjust(member, partner, None, stale, touched);
-            }
-        }
-    }
-
-    /// Counts the open keys that a slot shares with a partner in its list.
-    fn make_sure(&mut self, slot: u32, partner: u32, stale: &mut FastSet<u32>, touched: &mut Pairs) {
-        let Some(place) = self.place(slot, partner) else { return };
-        match self.shared_open(slot, partner) {
-            0 => self.adjust(slot, partner, None, stale, touched),
-            shared => self.lists.set_shared(slot, place, shared),
-        }
-    }
-
-    /// Open keys that two slots share, no further than [`MANY`].
-    fn shared_open(&self, one: u32, other: u32) -> u8 {
-        let [one, other] = [one, other].map(|slot| self.postings.of(self.keys.of(slot)));
-        let of_both = one.iter().filter(|posting| other.binary_search(posting).is_ok());
-        let open = of_both.filter(|&&posting| self.postings.is_open(posting, self.bounds.open));
-        open.take(MANY as usize).count() as u8
-    }
-
-    /// Offers to each other all who carry a key that opened. How many open keys
-    /// they share is counted where that matters.
-    fn open(&mut self, posting: Posting, stale: &FastSet<u32>, touched: &mut Pairs) {
-        let members: Vec<u32> = self.postings.slots(posting).collect();
-        self.keys.fetch(&members);
-        self.lists.fetch(&members);
-        for (index, &one) in members.iter().enumerate() {
-            for &other in &members[index + 1..] {
-                let weight = self.weight(one, other);
-                for (slot, partner) in [(one, other), (other, one)] {
-                    if stale.contains(&slot) {
-                        continue;
-                    }
-                    match self.place(slot, partner) {
-                        Some(place) => self.lists.set_shared(slot, place, MANY),
-                        None => self.offer(slot, Ranked { slot: partner, weight, shared: MANY }, touched),
-                    }
-                }
-            }
+        if !self.lists.is_partial(slot) || self.is_better(slot, partner) {
+            self.put(slot, partner, touched);
         }
     }
 }
@@ -489,7 +322,6 @@ impl Met {
     fn clear(&mut self) {
         self.slots.clear();
         self.shared.clear();
-        self.most.clear();
     }
 }
 

@@ -1,327 +1,282 @@
-//! Which items carry which key: for every blocking rule its entries in order,
-//! hashes with the item's slot in the lower bits.
+//! Which items carry which key: base keys, and pairs of them.
 //!
-//! Entries lie in blocks, a list of separators before them. Hashes are spread
-//! evenly, so an entry is near the place that its value says: to find a key
-//! takes a line or two of a block, wherever it is.
+//! A base key that few items carry proposes pairs by itself, and what a pair of
+//! keys proposes then is proposed already. So pairs of keys are held only of keys
+//! that are closed: more items carry them than propose pairs, or their kind never
+//! does alone. Where a key closes, its carriers take up its pairs; where it opens
+//! again, they give them up.
 
-use super::super::block::{ROW_BITS, all_block_keys, same_key};
+mod filling;
+
 use super::super::keys::Key;
 use super::super::rules::Rules;
+use super::carried::{Carried, Paired};
+use super::members::{Group, Members};
+use super::pairs::Pairs;
+use std::hint::black_box;
 
-/// The place of a rule, and what it made of some keys.
-pub(super) type Posting = (u8, u64);
-
-const SLOTS: u64 = (1 << ROW_BITS) - 1;
-/// Entries of a block at most; it is parted in the middle then.
-const BLOCK: usize = 128;
-/// Entries of a block that is filled in at once: it can take some more.
-const FILLED: usize = 96;
-/// Entries that a block makes room for, filled in at once or full.
-const ROOM: usize = 8;
-/// Bits left out where places are guessed: a block has less than that many entries.
-const COARSE: u32 = 8;
-/// The same where blocks are guessed, of which there are more.
-const COARSE_BLOCKS: u32 = 24;
-/// How far from its guessed place an entry mostly is.
-const NEAR: usize = 16;
-
-#[derive(Debug)]
-pub(super) struct Postings {
-    rules: Rules,
-    by_rule: Vec<Entries>,
+/// A key that opened or closed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Block {
+    /// A base key, by its number.
+    Alone(u32),
+    /// Two of them.
+    Paired(Paired),
 }
 
-/// The entries of one rule.
-#[derive(Clone, Debug)]
-pub(super) struct Entries {
-    /// At most the first entry of each block, and above the last of the one
-    /// before; 0 for the first.
-    separators: Vec<u64>,
-    blocks: Vec<Vec<u64>>,
+/// What other keys of a slot come to.
+#[derive(Default)]
+pub(super) struct Moved {
+    /// Keys that one carrier less opened.
+    pub(super) opened: Vec<Block>,
+    /// Keys that one carrier more closed.
+    pub(super) closed: Vec<Block>,
+    /// The slot's keys.
+    pub(super) blocks: Blocks,
+}
+
+/// The carriers of an item's keys: of open base keys, and of all its pairs with
+/// the place of the rule.
+#[derive(Default)]
+pub(super) struct Blocks {
+    alone: Vec<Group>,
+    paired: Vec<(usize, Group)>,
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(super) struct Postings {
+    pub(super) carried: Carried,
+    /// Carriers of the base keys that propose pairs by themselves.
+    carriers: Members,
+    /// Pairs of keys, by rule.
+    pairs: Vec<Pairs>,
 }
 
 impl Postings {
-    pub(super) fn new(rules: Rules) -> Self {
-        Self { by_rule: rules.all().iter().map(|_| Entries::new(&[])).collect(), rules }
+    pub(super) fn new(rules: Rules, open: usize) -> Self {
+        let pairs = rules.all().iter().map(|_| Pairs::new()).collect();
+        Self { carried: Carried::new(rules, open), carriers: Members::default(), pairs }
     }
 
-    pub(super) fn rules(&self) -> &Rules {
-        &self.rules
+    fn find(&self, pair: &Paired, block: usize) -> Option<Group> {
+        self.pairs[pair.rule].find(block, pair.hash, |slot| self.carried.carries(slot, pair))
     }
 
-    /// Takes in all entries of one rule.
-    pub(super) fn fill(&mut self, rule: usize, entries: Entries) {
-        self.by_rule[rule] = entries;
-    }
-
-    /// What the rules make of an item's keys, sorted, each once.
-    pub(super) fn of(&self, keys: &[Key]) -> Vec<Posting> {
-        let mut postings: Vec<Posting> = Vec::with_capacity(keys.len() * 6);
-        all_block_keys(keys, &self.rules, |place, key| postings.push((place as u8, key)));
-        postings.sort_unstable();
-        postings.dedup();
-        postings
-    }
-
-    /// Finds the blocks that keys are in, and reads where in them they are:
+    /// Finds the blocks that pairs are in, and reads what finding them will read:
     /// loads that do not wait for each other, so that later ones find all at hand.
-    pub(super) fn find(&self, postings: &[Posting]) -> Vec<usize> {
-        let block = |&(rule, key): &Posting| self.by_rule[rule as usize].block(key);
-        let blocks: Vec<usize> = postings.iter().map(block).collect();
-        let line = |(&(rule, key), &block): (&Posting, &usize)| self.by_rule[rule as usize].near(block, key);
-        std::hint::black_box(postings.iter().zip(&blocks).fold(0, |sum, found| sum ^ line(found)));
+    fn warm(&self, pairs: &[Paired]) -> Vec<usize> {
+        let blocks: Vec<usize> = pairs.iter().map(|pair| self.pairs[pair.rule].block(pair.hash)).collect();
+        let near = |(pair, &block): (&Paired, &usize)| self.pairs[pair.rule].near(block, pair.hash);
+        black_box(pairs.iter().zip(&blocks).fold(0, |sum, pair| sum ^ near(pair)));
+        let carrier = |(pair, &block): (&Paired, &usize)| self.pairs[pair.rule].likely_carrier(block, pair.hash);
+        self.carried.lines.fetch(pairs.iter().zip(&blocks).filter_map(carrier));
         blocks
     }
 
-    /// The slots that carry a key, in their order.
-    pub(super) fn slots(&self, (rule, key): Posting) -> impl Iterator<Item = u32> + '_ {
-        let entries = &self.by_rule[rule as usize];
-        let carriers = entries.from(entries.place(key)).take_while(move |&entry| same_key(entry, key));
-        carriers.map(|entry| (entry & SLOTS) as u32)
+    fn blocks(&self, numbers: &[u32]) -> Blocks {
+        let pairs = self.carried.paired(&self.carried.closed(numbers));
+        let blocks = self.warm(&pairs);
+        let group = |(pair, &block): (&Paired, &usize)| Some((pair.rule, self.find(pair, block)?));
+        Blocks { alone: self.open_alone(numbers), paired: pairs.iter().zip(&blocks).filter_map(group).collect() }
     }
 
-    /// Whether no more than `open` slots carry a key.
-    pub(super) fn is_open(&self, (rule, key): Posting, open: usize) -> bool {
-        let entries = &self.by_rule[rule as usize];
-        let (number, place) = entries.place(key);
-        let here = entries.blocks[number].get(place + open).copied();
-        let after = here.or_else(|| entries.from((number, place)).nth(open));
-        after.is_none_or(|entry| !same_key(entry, key))
+    /// The carriers of each key that proposes pairs by itself.
+    fn open_alone(&self, numbers: &[u32]) -> Vec<Group> {
+        let open = numbers.iter().filter(|&&number| self.carried.is_open(number));
+        open.map(|&number| self.carried.bases.get(number).group).collect()
     }
 
-    /// Adds the slots that carry a key unless they are more than `open`;
-    /// returns how many they are, counted no further than two above it. The
-    /// key was in `block`, and likely still is.
-    pub(super) fn gather(&self, (rule, key): Posting, block: usize, open: usize, slots: &mut Vec<u32>) -> usize {
-        let entries = &self.by_rule[rule as usize];
-        let (number, place) = entries.place_in(entries.block_by(block, key), key);
-        let block = &entries.blocks[number];
-        if block.get(place + open + 1).is_some_and(|&entry| same_key(entry, key)) {
-            return open + 2;
-        }
-        let start = slots.len();
-        let most = open + 2;
-        let here = block[place..].iter().take(most).take_while(|&&entry| same_key(entry, key));
-        slots.extend(here.map(|entry| (entry & SLOTS) as u32));
-        let mut count = slots.len() - start;
-        if place + count == block.len() && count < most {
-            let next = entries.from((number, block.len())).take(most - count).take_while(|&entry| same_key(entry, key));
-            slots.extend(next.map(|entry| (entry & SLOTS) as u32));
-            count = slots.len() - start;
-        }
-        if count > open {
-            slots.truncate(start);
-        }
-        count
+    /// The carriers of a slot's keys.
+    pub(super) fn blocks_of(&self, slot: u32) -> Blocks {
+        self.blocks(&self.carried.lines.of(slot))
     }
 
-    /// Adds a slot to a key that was in `block`, and likely still is.
-    pub(super) fn insert(&mut self, (rule, key): Posting, block: usize, slot: u32) {
-        let (entries, entry) = (&mut self.by_rule[rule as usize], key | u64::from(slot));
-        let block = entries.block_by(block, entry);
-        entries.insert_in(block, entry);
+    /// The carriers of some keys.
+    pub(super) fn blocks_of_keys(&self, keys: &[Key]) -> Blocks {
+        let mut numbers = self.carried.bases.find(keys);
+        numbers.retain(|&number| number != 0);
+        self.blocks(&numbers)
     }
 
-    pub(super) fn remove(&mut self, (rule, key): Posting, slot: u32) {
-        self.by_rule[rule as usize].remove(key | u64::from(slot));
+    /// Adds the carriers of those keys that are open, each as often as it carries one.
+    pub(super) fn gather(&self, blocks: &Blocks, slots: &mut Vec<u32>) {
+        let open = self.carried.open;
+        blocks.alone.iter().for_each(|&group| self.carriers.gather(group, open, slots));
+        blocks.paired.iter().for_each(|&(rule, group)| self.pairs[rule].members().gather(group, open, slots));
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.by_rule.iter().flat_map(|entries| &entries.blocks).map(Vec::len).sum()
-    }
-
-    /// Bytes held.
-    pub(super) fn bytes(&self) -> usize {
-        self.by_rule.iter().map(Entries::bytes).sum()
-    }
-}
-
-impl Entries {
-    pub(super) fn new(sorted: &[u64]) -> Self {
-        let block = |entries: &[u64]| {
-            let mut block = Vec::with_capacity(entries.len() + ROOM);
-            block.extend_from_slice(entries);
-            block
-        };
-        let mut blocks: Vec<Vec<u64>> = sorted.chunks(FILLED).map(block).collect();
-        if blocks.is_empty() {
-            blocks.push(Vec::new());
-        }
-        let mut separators: Vec<u64> = blocks.iter().map(|block| block.first().copied().unwrap_or_default()).collect();
-        separators[0] = 0;
-        Self { separators, blocks }
-    }
-
-    /// Bytes held.
-    pub(super) fn bytes(&self) -> usize {
-        let block = |block: &Vec<u64>| block.capacity() * size_of::<u64>() + size_of::<Vec<u64>>();
-        self.blocks.iter().map(block).sum::<usize>() + self.separators.capacity() * size_of::<u64>()
-    }
-
-    /// The entries of a range, in order.
-    pub(super) fn range(&self, range: std::ops::RangeInclusive<u64>) -> impl Iterator<Item = u64> + '_ {
-        self.from(self.place(*range.start())).take_while(move |entry| entry <= range.end())
-    }
-
-    /// The block an entry belongs into: near the place that its value says, found
-    /// by steps that double.
-    fn block(&self, entry: u64) -> usize {
-        let separators = &self.separators;
-        let last = separators.len() - 1;
-        let span = separators[last] >> COARSE_BLOCKS;
-        let guess = ((entry >> COARSE_BLOCKS) * last as u64 / (span + 1)).min(last as u64) as usize;
-        let (mut from, mut to, mut step) = (guess, guess + 1, 1);
-        while separators[from] > entry {
-            to = from;
-            from = from.saturating_sub(step);
-            step *= 2;
-        }
-        while to <= last && separators[to] <= entry {
-            from = to;
-            to = (to + step).min(last + 1);
-            step *= 2;
-        }
-        from + separators[from..to].partition_point(|&separator| separator <= entry) - 1
-    }
-
-    /// About where in a block an entry is.
-    fn guess(&self, block: usize, entry: u64) -> usize {
-        let from = self.separators[block];
-        let to = self.separators.get(block + 1).copied().unwrap_or(u64::MAX);
-        // Coarse enough to be multiplied by the length of a block; a block of one
-        // key spans less than that, and is searched as a whole.
-        let (above, span) = ((entry - from) >> COARSE, (to - from) >> COARSE);
-        (above * self.blocks[block].len() as u64 / (span + 1)) as usize
-    }
-
-    /// The block an entry belongs into, given where it likely is.
-    fn block_by(&self, likely: usize, entry: u64) -> usize {
-        let starts = self.separators.get(likely).is_some_and(|&separator| separator <= entry);
-        let ends = self.separators.get(likely + 1).is_none_or(|&separator| entry < separator);
-        if starts && ends { likely } else { self.block(entry) }
-    }
-
-    /// What lies near an entry.
-    fn near(&self, block: usize, entry: u64) -> u64 {
-        self.blocks[block].get(self.guess(block, entry)).copied().unwrap_or_default()
-    }
-
-    /// Block and place of the first entry that is not less.
-    fn place(&self, entry: u64) -> (usize, usize) {
-        self.place_in(self.block(entry), entry)
-    }
-
-    /// The same in the block that an entry belongs into.
-    fn place_in(&self, number: usize, entry: u64) -> (usize, usize) {
-        let block = &self.blocks[number];
-        let guess = self.guess(number, entry);
-        let (from, to) = (guess.saturating_sub(NEAR), (guess + NEAR).min(block.len()));
-        let is_below = |at: usize| block[at] < entry;
-        let from = if from == 0 || is_below(from - 1) { from } else { 0 };
-        let to = if to == block.len() || !is_below(to) { to } else { block.len() };
-        (number, from + block[from..to].partition_point(|&known| known < entry))
-    }
-
-    /// The entries from a place on.
-    fn from(&self, (block, place): (usize, usize)) -> impl Iterator<Item = u64> + '_ {
-        self.blocks[block][place..].iter().chain(self.blocks[block + 1..].iter().flatten()).copied()
-    }
-
-    pub(super) fn insert(&mut self, entry: u64) {
-        self.insert_in(self.block(entry), entry);
-    }
-
-    fn insert_in(&mut self, number: usize, entry: u64) {
-        let (_, place) = self.place_in(number, entry);
-        let is_last = number + 1 == self.blocks.len();
-        let block = &mut self.blocks[number];
-        if block.get(place) == Some(&entry) {
-            return;
-        }
-        if block.len() == block.capacity() {
-            block.reserve_exact(ROOM);
-        }
-        block.insert(place, entry);
-        if block.len() == BLOCK {
-            // What only grows at its end is left full behind.
-            let is_last = is_last && place + 1 == BLOCK;
-            let upper = block.split_off(if is_last { BLOCK - 1 } else { BLOCK / 2 });
-            block.shrink_to(block.len() + ROOM);
-            self.separators.insert(number + 1, upper[0]);
-            self.blocks.insert(number + 1, upper);
-        }
-    }
-
-    pub(super) fn remove(&mut self, entry: u64) {
-        let (number, place) = self.place(entry);
-        let block = &mut self.blocks[number];
-        if block.get(place) != Some(&entry) {
-            return;
-        }
-        block.remove(place);
-        if block.is_empty() && self.blocks.len() > 1 {
-            self.blocks.remove(number);
-            self.separators.remove(number);
-            self.separators[0] = 0;
-        }
-    }
-}
-
-/// What is in the first of two sorted lists and not in the second.
-pub(super) fn without(one: &[Posting], other: &[Posting]) -> Vec<Posting> {
-    one.iter().filter(|posting| other.binary_search(posting).is_err()).copied().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::super::hash::mix;
-    use super::*;
-    use std::collections::BTreeSet;
-
-    /// Keys of many slots, of few and of one, put in, taken out and put in again.
-    #[test]
-    fn blocks_hold_what_an_ordered_set_would() {
-        let key = |place: u64| mix(mix(place) % (1 + place % 900)) >> ROW_BITS << ROW_BITS;
-        let (mut entries, mut set) = (Entries::new(&[]), BTreeSet::new());
-        for place in 0..9000u64 {
-            let entry = key(place) | (mix(place) & 0xfff);
-            let mut check = |there: bool| {
-                let at = entries.place(entry);
-                assert_eq!(entries.from(at).next(), set.range(entry..).next().copied());
-                if there {
-                    entries.insert(entry);
-                    set.insert(entry);
-                } else {
-                    entries.remove(entry);
-                    set.remove(&entry);
-                }
-            };
-            check(place % 3 != 2 || place < 4000);
-            if place % 7 == 0 {
-                check(false);
+    /// All carriers of a key, sorted.
+    pub(super) fn slots(&self, block: &Block) -> Vec<u32> {
+        let mut slots = match block {
+            Block::Alone(number) => self.carriers.all(self.carried.bases.get(*number).group),
+            Block::Paired(pair) => {
+                let pairs = &self.pairs[pair.rule];
+                let group = self.find(pair, pairs.block(pair.hash));
+                group.map_or_else(Vec::new, |group| pairs.members().all(group))
             }
-        }
-        assert!(entries.from((0, 0)).eq(set.iter().copied()) && entries.blocks.len() > 20);
-        let sorted: Vec<u64> = set.into_iter().collect();
-        assert!(Entries::new(&sorted).from((0, 0)).eq(sorted.iter().copied()));
-        for entry in sorted {
-            entries.remove(entry);
-        }
-        assert!(entries.from((0, 0)).next().is_none() && entries.blocks.len() == 1);
+        };
+        slots.sort_unstable();
+        slots
     }
 
-    #[test]
-    fn a_key_of_several_blocks_is_counted_up_to_what_is_asked() {
-        let mut postings = Postings::new(Rules::default());
-        let (common, rare) = ((3, mix(1) >> ROW_BITS << ROW_BITS), (3, mix(2) >> ROW_BITS << ROW_BITS));
-        (0..1000).for_each(|slot| postings.insert(common, 0, slot));
-        (0..5).for_each(|slot| postings.insert(rare, 9, slot * 7));
-        let mut slots = vec![99];
-        assert_eq!((postings.gather(common, 1, 40, &mut slots), postings.gather(rare, 0, 4, &mut slots)), (42, 5));
-        assert_eq!((postings.gather(rare, 0, 5, &mut slots), slots), (5, vec![99, 0, 7, 14, 21, 28]));
-        let open = [(common, 999), (common, 1000), (rare, 4), (rare, 5)].map(|(key, most)| postings.is_open(key, most));
-        assert_eq!(open, [false, true, false, true]);
-        assert!(postings.slots(common).eq(0..1000));
+    /// Open keys that two slots share, or at least one of them.
+    pub(super) fn shared_open(&self, one: u32, other: u32) -> usize {
+        let shared = self.carried.shared(one, other);
+        let alone = shared.iter().filter(|&&number| self.carried.is_open(number)).count();
+        if alone > 0 || !self.carried.may_be_paired(&shared) {
+            return alone;
+        }
+        let pairs = self.carried.paired(&self.carried.closed(&shared));
+        let blocks = self.warm(&pairs);
+        let is_open = |(pair, block): &(&Paired, &usize)| {
+            let group = self.find(pair, **block);
+            group.is_some_and(|group| self.pairs[pair.rule].members().count(group) <= self.carried.open)
+        };
+        pairs.iter().zip(&blocks).filter(is_open).count()
     }
+
+    /// Gives a slot other keys.
+    pub(super) fn rekey(&mut self, slot: u32, keys: &[Key]) -> Moved {
+        let (before, after) = (self.carried.lines.of(slot), self.carried.bases.find_or_put(keys));
+        let old = self.carried.paired(&self.carried.closed(&before));
+        let mut moved = Moved::default();
+        let (left, entered) = (without(&before, &after), without(&after, &before));
+        for &number in &left {
+            self.leave(slot, number, &mut moved.opened);
+        }
+        for &number in &entered {
+            self.enter(slot, number, &mut moved.closed);
+        }
+        let new = self.carried.paired(&self.carried.closed(&after));
+        let is_in = |pair: &Paired, pairs: &[Paired]| pairs.iter().any(|other| pair.is_same(other));
+        for pair in old.iter().filter(|pair| !is_in(pair, &new)) {
+            self.part(slot, pair, &mut moved.opened);
+        }
+        let blocks = self.warm(&new);
+        for (pair, &block) in new.iter().zip(&blocks) {
+            let group = if is_in(pair, &old) {
+                self.find(pair, block)
+            } else {
+                Some(self.join(slot, pair, block, &mut moved.closed))
+            };
+            moved.blocks.paired.extend(group.map(|group| (pair.rule, group)));
+        }
+        // Until here the slot tells of the keys by which it was found.
+        self.carried.lines.set(slot, &after);
+        moved.blocks.alone = self.open_alone(&after);
+        for number in
+            left.into_iter().filter(|&number| self.carried.bases.get(number).carriers == 0).collect::<Vec<_>>()
+        {
+            self.carried.bases.let_go(number);
+        }
+        moved
+    }
+
+    /// Takes a slot out of the carriers of a base key, which may open it.
+    fn leave(&mut self, slot: u32, number: u32, opened: &mut Vec<Block>) {
+        let is_proposed = self.carried.proposes_alone(number);
+        let base = self.carried.bases.get_mut(number);
+        base.carriers -= 1;
+        if !is_proposed {
+            return;
+        }
+        let carriers = base.carriers as usize;
+        base.group = self.carriers.remove(base.group, slot).unwrap_or(Group::alone(0));
+        if carriers == self.carried.open {
+            let pairs = self.pairs_of_carriers(number, slot);
+            let keys: Vec<Paired> = pairs.chunk_by(|one, other| one.0.is_same(&other.0)).map(|key| key[0].0).collect();
+            for (pair, block) in keys.iter().zip(self.warm(&keys)) {
+                self.pairs[pair.rule].let_go(block, pair.hash, |slot| self.carried.carries(slot, pair));
+            }
+            opened.push(Block::Alone(number));
+        }
+    }
+
+    /// Adds a slot to the carriers of a base key, which may close it.
+    fn enter(&mut self, slot: u32, number: u32, closed: &mut Vec<Block>) {
+        let is_proposed = self.carried.proposes_alone(number);
+        let base = self.carried.bases.get_mut(number);
+        base.carriers += 1;
+        if !is_proposed {
+            return;
+        }
+        let carriers = base.carriers as usize;
+        base.group = if carriers == 1 { Group::alone(slot) } else { self.carriers.add(base.group, slot) };
+        if carriers == self.carried.open + 1 {
+            let pairs = self.pairs_of_carriers(number, slot);
+            let keys: Vec<&[(Paired, u32)]> = pairs.chunk_by(|one, other| one.0.is_same(&other.0)).collect();
+            let firsts: Vec<Paired> = keys.iter().map(|key| key[0].0).collect();
+            for ((pair, block), key) in firsts.iter().zip(self.warm(&firsts)).zip(keys) {
+                let slots: Vec<u32> = key.iter().map(|(_, slot)| *slot).collect();
+                self.pairs[pair.rule].put(block, pair.hash, &slots);
+            }
+            closed.push(Block::Alone(number));
+        }
+    }
+
+    /// The pairs of a base key that its carriers have, but for one slot: key by key,
+    /// the carriers of each sorted.
+    fn pairs_of_carriers(&self, number: u32, but: u32) -> Vec<(Paired, u32)> {
+        let slots = self.carriers.all(self.carried.bases.get(number).group);
+        self.carried.lines.fetch(slots.iter().copied());
+        let of_slot = |slot: u32| {
+            let closed = self.carried.closed(&self.carried.lines.of(slot));
+            self.carried.paired_with(number, &closed).into_iter().map(move |pair| (pair, slot))
+        };
+        let mut pairs: Vec<(Paired, u32)> = slots.into_iter().filter(|&slot| slot != but).flat_map(of_slot).collect();
+        pairs.sort_unstable_by_key(|(pair, slot)| (pair.rule, pair.parts, *slot));
+        pairs
+    }
+
+    /// Adds a slot to the carriers of a pair of keys, which may close it. A pair of
+    /// a key that closed just now was not open before.
+    fn join(&mut self, slot: u32, pair: &Paired, block: usize, closed: &mut Vec<Block>) -> Group {
+        let group = self.add(slot, pair, block);
+        let is_new = |block: &Block| matches!(block, Block::Alone(number) if pair.parts.contains(number));
+        if self.pairs[pair.rule].members().count(group) == self.carried.open + 1 && !closed.iter().any(is_new) {
+            closed.push(Block::Paired(*pair));
+        }
+        group
+    }
+
+    /// Takes a slot out of the carriers of a pair of keys, which may open it. A pair
+    /// of a key that opened just now is there no more.
+    fn part(&mut self, slot: u32, pair: &Paired, opened: &mut Vec<Block>) {
+        let left = self.remove(slot, pair);
+        if left == self.carried.open && !pair.parts.iter().any(|&part| self.carried.is_open(part)) {
+            opened.push(Block::Paired(*pair));
+        }
+    }
+
+    fn add(&mut self, slot: u32, pair: &Paired, block: usize) -> Group {
+        self.pairs[pair.rule].add(block, pair.hash, slot, |slot| self.carried.carries(slot, pair))
+    }
+
+    fn remove(&mut self, slot: u32, pair: &Paired) -> usize {
+        self.pairs[pair.rule].remove(pair.hash, slot, |slot| self.carried.carries(slot, pair))
+    }
+
+    /// Number of keys.
+    pub(super) fn len(&self) -> usize {
+        self.carried.bases.len() + self.pairs.iter().map(Pairs::len).sum::<usize>()
+    }
+
+    /// Adds the bytes held, by what holds them.
+    pub(super) fn held(&self, held: &mut Vec<(&'static str, usize)>) {
+        let members: usize = self.pairs.iter().map(|pairs| pairs.members().bytes()).sum();
+        let pairs: usize = self.pairs.iter().map(Pairs::bytes).sum();
+        held.extend([
+            ("base keys", self.carried.bases.bytes()),
+            ("base keys of items", self.carried.lines.bytes()),
+            ("items of base keys", self.carriers.bytes()),
+            ("pairs of keys", pairs - members),
+            ("items of pairs of keys", members),
+        ]);
+    }
+}
+
+/// What is in the first of two lists and not in the second.
+fn without(one: &[u32], other: &[u32]) -> Vec<u32> {
+    one.iter().filter(|number| !other.contains(number)).copied().collect()
 }

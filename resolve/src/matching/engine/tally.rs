@@ -4,7 +4,7 @@
 #[derive(Debug, Default)]
 pub(super) struct Tally(Vec<u8>);
 
-/// As many as a count says, or more.
+/// How far is counted.
 pub(super) const MANY: u8 = if cfg!(test) { 3 } else { u8::MAX };
 
 impl Tally {

@@ -1,47 +1,105 @@
-//! Taking in the contents of all items at once: field by field, on threads.
+//! Taking in the contents of all items at once: field by field, on threads, their
+//! slots in the order of their names.
 
 use super::super::super::field::{Field, Fields, SEVERAL, normal_values};
 use super::super::super::hash::{FastMap, FastSet, text};
+use super::super::super::near;
 use super::super::super::table::MISSING;
-use super::super::super::threads::map_parts;
+use super::super::super::threads::{map_each, map_parts};
 use super::super::Item;
-use super::super::postings::Entries;
-use super::{Contents, Dictionary, Valued};
+use super::super::members::{Group, Members};
+use super::super::slots::Slots;
+use super::{Contents, Dictionary, Valued, identity};
 
-/// One field of all items.
+/// One field of all items, in their order.
 struct Read {
     field: Field,
     dictionary: Dictionary,
+    /// Codes by the identities of their values.
+    codes_of: FastMap<u64, u32>,
     /// What was received, where a cell differs from it.
     received: Vec<(u32, Box<[u32]>)>,
-    /// Slots with values that are called generic.
+    /// Items with values that are called generic.
     generic: Vec<u32>,
+    /// Codes and items; only of fields with limits.
+    carriers: Vec<(u32, u32)>,
+}
+
+/// All fields of all items, in their order.
+pub(in super::super) struct All {
+    fields: Vec<Field>,
+    dictionaries: Vec<Dictionary>,
+    received: Vec<Vec<(u32, Box<[u32]>)>>,
+    generic: Vec<Vec<u32>>,
+    carriers: Vec<Vec<(u32, u32)>>,
+}
+
+impl All {
+    /// The order that items are best kept in.
+    pub(in super::super) fn order(&self) -> Vec<u32> {
+        near::order(&self.fields)
+    }
 }
 
 impl Contents {
-    /// Takes in the items of all slots, in their order, none of which has
-    /// values yet. Returns the slots that are to be settled and the values
-    /// that may be generic.
-    pub(in super::super) fn fill(&mut self, items: &[Item], threads: usize) -> (FastSet<u32>, Vec<Valued>) {
-        // Every other field, so that no thread gets all of the long ones.
-        let (even, odd): (Vec<usize>, Vec<usize>) = (0..self.width()).partition(|place| place % 2 == 0);
-        let places = [even, odd].concat();
-        let read = map_parts(threads, &places, |places| {
-            places.iter().map(|&place| self.read(place, items)).collect::<Vec<_>>()
+    /// Reads what items hold, of whom none has a slot yet.
+    pub(in super::super) fn read_all(&self, items: &[Item], threads: usize) -> All {
+        let places: Vec<usize> = (0..self.width()).collect();
+        let mut all = All {
+            fields: Vec::new(),
+            dictionaries: Vec::new(),
+            received: Vec::new(),
+            generic: Vec::new(),
+            carriers: Vec::new(),
+        };
+        for read in map_each(threads, &places, |&place| self.read(place, items)) {
+            all.fields.push(read.field);
+            all.dictionaries.push(read.dictionary);
+            all.received.push(read.received);
+            all.generic.push(read.generic);
+            all.carriers.push(read.carriers);
+        }
+        all
+    }
+
+    /// Takes in what items hold, their slots in this order. Returns the slots that
+    /// are to be settled and the values that may be generic.
+    pub(in super::super) fn fill(&mut self, all: All, order: &[u32], threads: usize) -> (FastSet<u32>, Vec<Valued>) {
+        let mut slots = vec![0; order.len()];
+        (0..).zip(order).for_each(|(slot, &item)| slots[item as usize] = slot);
+        let slot = |item: u32| slots[item as usize];
+        let places: Vec<usize> = (0..self.width()).collect();
+        let ordered = map_each(threads, &places, |&place| {
+            let codes: Vec<u32> = order.iter().map(|&item| all.fields[place].codes[item as usize]).collect();
+            let entry = |&(code, item): &(u32, u32)| (code, slot(item));
+            let mut carriers: Vec<(u32, u32)> = all.carriers[place].iter().map(entry).collect();
+            carriers.sort_unstable();
+            let (mut members, mut groups) =
+                (Members::default(), vec![Group::alone(0); all.dictionaries[place].carriers.len()]);
+            let mut slots = Vec::new();
+            for carriers in carriers.chunk_by(|one, other| one.0 == other.0) {
+                slots.clear();
+                slots.extend(carriers.iter().map(|(_, slot)| *slot));
+                groups[carriers[0].0 as usize] = members.group(&slots);
+            }
+            (codes, groups, members)
         });
-        let mut read: Vec<(usize, Read)> = places.into_iter().zip(read.into_iter().flatten()).collect();
-        read.sort_by_key(|(place, _)| *place);
-        let (mut fields, mut dirty, mut suspects) = (Vec::new(), FastSet::default(), Vec::new());
-        for (place, read) in read {
-            dirty.extend(read.generic);
-            suspects.extend(read.dictionary.suspects().map(|code| (place as u8, code)));
-            self.received.extend(read.received.into_iter().map(|(slot, codes)| ((slot, place as u8), codes)));
-            self.dictionaries[place] = read.dictionary;
-            fields.push(read.field);
+        let (mut dirty, mut suspects) = (FastSet::default(), Vec::new());
+        for (place, received) in all.received.into_iter().enumerate() {
+            let field = place as u8;
+            dirty.extend(all.generic[place].iter().map(|&item| slot(item)));
+            suspects.extend(all.dictionaries[place].suspects().map(|code| (field, code)));
+            self.received.extend(received.into_iter().map(|(item, codes)| ((slot(item), field), codes)));
+        }
+        let mut fields = all.fields;
+        self.dictionaries = all.dictionaries;
+        for (place, (codes, carriers, members)) in ordered.into_iter().enumerate() {
+            fields[place].codes = codes;
+            (self.dictionaries[place].carriers, self.dictionaries[place].members) = (carriers, members);
         }
         self.fields = Fields::new(fields, std::mem::take(&mut self.fields.records));
         self.fields.all.iter_mut().for_each(|field| field.codes = Vec::new());
-        let slots: Vec<u32> = (0..items.len() as u32).collect();
+        let slots: Vec<u32> = (0..order.len() as u32).collect();
         let signatures =
             map_parts(threads, &slots, |slots| slots.iter().map(|&slot| self.sign(slot)).collect::<Vec<_>>());
         self.signatures = signatures.concat();
@@ -56,13 +114,14 @@ impl Contents {
     fn read(&self, place: usize, items: &[Item]) -> Read {
         let of = &self.fields.all[place];
         let field = Field::new(of.name.clone(), of.role, of.day_order).measured_by(of.measure);
-        let mut read =
-            Read { field, dictionary: self.dictionaries[place].clone(), received: Vec::new(), generic: Vec::new() };
+        let dictionary = self.dictionaries[place].clone();
+        let (codes_of, received, generic, carriers) = Default::default();
+        let mut read = Read { field, dictionary, codes_of, received, generic, carriers };
         read.field.codes.reserve_exact(items.len());
-        let (mut carriers, mut codes) = (Vec::new(), Vec::new());
+        let mut codes = Vec::new();
         // Cells by the text they were received as.
         let mut known: FastMap<u64, u32> = FastMap::default();
-        for (slot, item) in (0u32..).zip(items) {
+        for (place_among, item) in (0u32..).zip(items) {
             let received = item.values.get(place).and_then(Option::as_deref).map_or("", str::trim);
             let hash = text(1, received);
             codes.clear();
@@ -76,13 +135,12 @@ impl Contents {
                     }
                 }
             }
-            read.add(slot, &codes);
-            if read.dictionary.is_limited() {
-                carriers.extend(codes.iter().map(|&code| u64::from(code) << 32 | u64::from(slot)));
-            }
+            read.add(place_among, &codes);
         }
-        carriers.sort_unstable();
-        read.dictionary.carriers = Entries::new(&carriers);
+        read.field.values.shrink_to_fit();
+        read.field.bands.shrink_to_fit();
+        read.dictionary.uses.shrink_to_fit();
+        read.dictionary.codes = Slots::of(read.codes_of.drain().map(|(identity, code)| (code, identity)));
         read
     }
 }
@@ -96,18 +154,29 @@ impl Read {
         let (role, day_order) = (self.field.role, self.field.day_order);
         let mut normals = Vec::new();
         normal_values(role, received, day_order, |normal| normals.push(normal));
-        codes.extend(normals.into_iter().map(|normal| self.dictionary.intern(&mut self.field, normal)));
+        for normal in normals {
+            let identity = identity(&normal);
+            let next = self.field.values.len() as u32;
+            let code = *self.codes_of.entry(identity).or_insert(next);
+            if code == next {
+                self.dictionary.add(&mut self.field, normal, identity);
+            }
+            codes.push(code);
+        }
         codes.sort_unstable();
         codes.dedup();
     }
 
-    /// Adds the cell of the next slot.
-    fn add(&mut self, slot: u32, codes: &[u32]) {
+    /// Adds the cell of the next item.
+    fn add(&mut self, item: u32, codes: &[u32]) {
         for &code in codes {
             self.dictionary.uses[code as usize] += 1;
         }
         if !self.dictionary.generic.is_empty() && codes.iter().any(|code| self.dictionary.generic.contains(code)) {
-            self.generic.push(slot);
+            self.generic.push(item);
+        }
+        if self.dictionary.is_limited() {
+            self.carriers.extend(codes.iter().map(|&code| (code, item)));
         }
         let cell = match *codes {
             [] => MISSING,
@@ -115,7 +184,7 @@ impl Read {
             _ => {
                 let compared = self.field.compared(codes.iter().copied());
                 if compared.len() < codes.len() {
-                    self.received.push((slot, codes.into()));
+                    self.received.push((item, codes.into()));
                 }
                 self.field.sets.push(compared.into_boxed_slice());
                 SEVERAL + self.field.sets.len() as u32 - 1

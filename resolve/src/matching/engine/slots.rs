@@ -1,0 +1,58 @@
+//! Slots by a number of 64 bits that each has, which is kept elsewhere.
+
+use super::super::hash::mix;
+use super::entries::{Entries, entry};
+
+/// See the head of this file.
+#[derive(Clone, Debug)]
+pub(super) struct Slots(Entries);
+
+impl Slots {
+    pub(super) fn new() -> Self {
+        Self(Entries::new(&[]))
+    }
+
+    /// Slots and their numbers; of several of one number any is found.
+    pub(super) fn of(slots: impl Iterator<Item = (u32, u64)>) -> Self {
+        let mut entries: Vec<u64> = slots.map(|(slot, number)| entry(mix(number), slot)).collect();
+        entries.sort_unstable();
+        Self(Entries::new(&entries))
+    }
+
+    /// The slot of a number, which `number_of` says of each.
+    pub(super) fn get(&self, number: u64, number_of: impl Fn(u32) -> u64) -> Option<u32> {
+        let at = self.0.find(self.block(number), mix(number), |slot| number_of(slot) == number)?;
+        Some(self.0.value(at))
+    }
+
+    fn block(&self, number: u64) -> usize {
+        self.0.block(entry(mix(number), 0))
+    }
+
+    /// Adds a slot of a number that none has.
+    pub(super) fn insert(&mut self, number: u64, slot: u32) {
+        self.0.insert(entry(mix(number), slot));
+    }
+
+    /// Takes out the slot of a number, if it has it.
+    pub(super) fn remove(&mut self, number: u64, slot: u32) {
+        if let Some(at) = self.0.find(self.block(number), mix(number), |known| known == slot) {
+            self.0.remove_at(at);
+        }
+    }
+
+    /// All slots.
+    pub(super) fn all(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.range(0..=u64::MAX).map(|entry| entry as u32)
+    }
+
+    /// Number of slots.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
