@@ -2,6 +2,7 @@
 
 use super::bounds::Bounds;
 use super::cluster::{Cut, Node, NodeEdge, solve_all, units};
+use super::counting::grouped;
 use super::field::{Comparer, Field, Fields, prepare, prepare_as};
 use super::generic::{self, Limits};
 use super::hash::FastMap;
@@ -43,7 +44,7 @@ impl Options {
 }
 
 /// A scored pair of rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pair {
     /// The lesser row.
     pub one: u32,
@@ -348,17 +349,21 @@ impl Outcome {
             model: Some(model),
             clusters: vec![0; order.len()],
             probabilities: vec![1.0; order.len()],
-            pairs: Vec::with_capacity(pairs.len()),
+            pairs: Vec::new(),
         };
         for (row, &original) in order.iter().enumerate() {
             given.clusters[original as usize] = order[clusters[row] as usize];
             given.probabilities[original as usize] = probabilities[row];
         }
-        given.pairs.extend(pairs.iter().map(|&(one, other, score)| {
+        let renamed = pairs.iter().map(|&(one, other, score)| {
             let (one, other) = (order[one as usize], order[other as usize]);
-            Pair { one: one.min(other), other: one.max(other), score }
-        }));
-        given.pairs.sort_unstable_by_key(|pair| (pair.one, pair.other));
+            (one.min(other), Pair { one: one.min(other), other: one.max(other), score })
+        });
+        let (mut pairs, places) = grouped(order.len(), renamed);
+        for ends in places.windows(2) {
+            pairs[ends[0] as usize..ends[1] as usize].sort_unstable_by_key(|pair| pair.other);
+        }
+        given.pairs = pairs;
         given
     }
 }

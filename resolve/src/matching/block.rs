@@ -3,17 +3,17 @@
 //! A key is open while a few records carry it. Which pairs are looked at is a
 //! function of the set of records; the order they come in never matters.
 
+use super::bound::Block;
 use super::bounds::Bounds;
 use super::groups::Carriers;
 use super::hash;
 use super::keys::{KINDS, Key, KeyWeights, Keys, Kind};
-use super::open::{Met, Open};
+use super::open::Open;
+use super::ranking::{Proposed, best_pairs};
 use super::rules::{Rule, Rules};
-use super::shared::{Lookup, Numbered, Shared};
-use super::threads::{joined, map_each, map_parts};
+use super::shared::{Alone, Numbered, Shared};
+use super::threads::map_each;
 
-/// Partners kept for a record.
-const PARTNERS: usize = Bounds::REAL.partners;
 /// Bits of an entry that hold the row; the others are all that is known of a
 /// key, however many records there are.
 pub(crate) const ROW_BITS: u32 = 26;
@@ -28,44 +28,26 @@ pub(crate) fn candidates(
     weights: Option<&KeyWeights>,
     threads: usize,
 ) -> (Vec<(u32, u32)>, KeyWeights) {
-    let most = Bounds::REAL.open;
     let numbered = Numbered::of(&keys);
     let weights = weights.cloned().unwrap_or_else(|| numbered.weights(&keys));
+    let most = Bounds::REAL.open;
     let is_open = |kind, carriers| carriers as usize <= most && rules.propose_alone(kind);
-    let shared = Shared::of(&mut keys, &numbered, &weights, is_open);
+    let (shared, alone) = Shared::of(&mut keys, &numbered, &weights, is_open);
     drop(numbered);
-    let parted = Parted::of(&keys);
-    let members = joined(map_each(threads, rules.all(), |&rule| telling(&parted, rule).grouped(most)));
+    (best_pairs(&propose(shared, alone, keys, rules, threads), records, threads), weights)
+}
+
+/// Finds who carries the open keys that rules make of `keys`, of which those are
+/// marked that are open by themselves: who carries these is `alone`.
+fn propose(shared: Shared, alone: Alone, keys: Keys, rules: &Rules, threads: usize) -> Proposed {
+    let (rows, parted) = (keys.rows(), Parted::of(&keys));
+    let two: Vec<Rule> = rules.all().iter().copied().filter(|rule| rule.1.is_some()).collect();
+    let found = map_each(threads, &two, |&rule| telling(&parted, rule).grouped(Bounds::REAL.open, rows));
     drop(parted);
     drop(keys);
-    (best_pairs(&shared, &Open::of(members, records.len()), records, threads), weights)
-}
-
-/// The pairs of records and their best partners, sorted, each once.
-fn best_pairs(shared: &Shared, open: &Open, records: &[u64], threads: usize) -> Vec<(u32, u32)> {
-    let rows: Vec<u32> = (0..records.len() as u32).collect();
-    let found = map_parts(threads, &rows, |rows| {
-        let mut ranking = Ranking::new(shared, records);
-        let (mut met, mut partners) = (Met::none(records.len()), Vec::new());
-        let mut pairs = Vec::with_capacity(rows.len() * PARTNERS);
-        for &row in rows {
-            open.gather(row, &mut met, &mut partners);
-            ranking.keep_best(row, &mut partners);
-            pairs.extend(partners.iter().map(|&partner| (row.min(partner), row.max(partner))));
-        }
-        pairs.sort_unstable_by_key(|&pair| packed(pair));
-        pairs
-    });
-    let mut pairs = joined(found);
-    // Merges the sorted parts.
-    pairs.sort_by_key(|&pair| packed(pair));
-    pairs.dedup();
-    pairs
-}
-
-/// A pair as one number, which compares as the pair does.
-fn packed(pair: (u32, u32)) -> u64 {
-    u64::from(pair.0) << 32 | u64::from(pair.1)
+    let Alone { members, weights, .. } = alone;
+    let (members, blocks) = Block::all(members, &two, found);
+    Proposed { shared, open: Open::weighing(members, weights, rows), blocks }
 }
 
 /// Hash of the key above, row below, sorted.
@@ -77,16 +59,14 @@ pub(crate) fn entries(keys: &Keys, rule: Rule) -> Vec<u64> {
     sorted(entries)
 }
 
-/// The carriers of a rule's keys, made of keys that are marked where they are open
-/// by themselves, without what proposes no further pair: two keys of which one is
-/// open, or one that is not.
+/// The carriers of what a rule makes of two keys, of which neither is marked as open
+/// by itself: others propose no further pair.
 pub(crate) fn telling(keys: &Parted, rule: Rule) -> Carriers {
     let mut carriers = Carriers::default();
-    let wanted = rule.1.is_none();
     for row in 0..keys.keys.rows() {
         let by_kind = keys.of_row(row);
         let give = |key| carriers.push(key, row as u32);
-        made_by(|kind| by_kind.keys(kind), rule, |key| key.is_marked() == wanted, give);
+        made_by(|kind| by_kind.keys(kind), rule, |key| !key.is_marked(), give);
     }
     carriers
 }
@@ -179,78 +159,78 @@ pub(crate) fn row(entry: u64) -> u32 {
     (entry & ((1 << ROW_BITS) - 1)) as u32
 }
 
-/// Ranks the partners of records by the keys they share.
-struct Ranking<'a> {
-    records: &'a [u64],
-    lookup: Lookup<'a>,
-    weights: Vec<u16>,
-    /// Partners that weigh as much as the last one kept, by the hash of the pair.
-    tied: Vec<(u64, u32)>,
-}
-
-impl<'a> Ranking<'a> {
-    fn new(shared: &'a Shared, records: &'a [u64]) -> Self {
-        let (weights, tied) = Default::default();
-        Self { records, lookup: Lookup::new(shared), weights, tied }
-    }
-
-    /// Leaves the best partners of `row`, in no order: those of the greatest
-    /// weights, and of equal ones those of the least hashes.
-    fn keep_best(&mut self, row: u32, partners: &mut Vec<u32>) {
-        if partners.len() <= PARTNERS {
-            return;
-        }
-        self.lookup.weigh(row, partners, &mut self.weights);
-        let least = least_kept(&self.weights);
-        self.tied.clear();
-        let mut kept = 0;
-        for index in 0..partners.len() {
-            let (partner, weight) = (partners[index], self.weights[index]);
-            if weight > least {
-                partners[kept] = partner;
-                kept += 1;
-            } else if weight == least {
-                let hash = hash::pair(self.records[row as usize], self.records[partner as usize]);
-                self.tied.push((hash, partner));
-            }
-        }
-        partners.truncate(kept);
-        self.tied.sort_unstable();
-        partners.extend(self.tied.iter().take(PARTNERS - kept).map(|&(_, partner)| partner));
-    }
-}
-
-/// The weight of the last partner that is kept, of more than are kept.
-fn least_kept(weights: &[u16]) -> u16 {
-    let mut kept = [0; PARTNERS];
-    for &weight in weights {
-        if weight <= kept[0] {
-            continue;
-        }
-        let mut place = 0;
-        while place + 1 < PARTNERS && kept[place + 1] < weight {
-            kept[place] = kept[place + 1];
-            place += 1;
-        }
-        kept[place] = weight;
-    }
-    kept[0]
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::hash::{mix, pair};
     use super::*;
+    use std::cmp::Reverse;
+    use std::collections::BTreeSet;
+
+    /// Records with keys of several kinds, of some of which all have the same few.
+    fn keys(rows: u64) -> Keys {
+        let record = |row: u64| {
+            let draw = |place: u64, of: u64| mix(mix(row) ^ place) % of;
+            let key = |kind: Kind, value: u64| Key::from_bits((kind as u64) << 60 | mix(value) >> 12 << 8);
+            let mut keys = vec![key(Kind::Token, draw(0, 30)), key(Kind::Token, 100 + draw(1, 200))];
+            keys.extend([key(Kind::GivenPrefix, draw(0, 30) / 3), key(Kind::FamilyPrefix, draw(1, 200) / 4)]);
+            keys.extend([key(Kind::Year, draw(2, 40)), key(Kind::MonthDay, draw(3, 300)), key(Kind::City, draw(4, 9))]);
+            keys.extend([key(Kind::Word, draw(5, 3)), key(Kind::Phone, draw(6, rows / 2))]);
+            keys.extend((0..draw(7, 4)).map(|place| key(Kind::Id, draw(8 + place, rows / (1 + place)))));
+            keys.extend((0..draw(12, 14)).map(|place| key(Kind::Street, draw(20 + place, 60))));
+            keys.retain(|key| draw(key.identity(), 10) > 0);
+            keys.sort_unstable();
+            keys.dedup();
+            keys
+        };
+        let records: Vec<Vec<Key>> = (0..rows).map(record).collect();
+        Keys::of_records(records.iter().map(Vec::as_slice))
+    }
+
+    /// The best partners of a record, the plain way.
+    fn best(open: &Open, keys: &Keys, records: &[u64], row: u32) -> Vec<u32> {
+        let mut partners = Vec::new();
+        open.partners(row, &mut partners);
+        partners.sort_by_cached_key(|&other| {
+            let weight = keys.shared(row as usize, other as usize);
+            (Reverse(weight), pair(records[row as usize], records[other as usize]))
+        });
+        partners.truncate(Bounds::REAL.partners);
+        partners
+    }
 
     #[test]
-    fn the_last_weight_kept_is_that_of_the_sorted_list() {
-        for count in [PARTNERS + 1, 40, 400] {
-            for spread in [1, 3, 50, 1 << 16] {
-                let weights: Vec<u16> =
-                    (0..count as u64).map(|place| (hash::mix(place * spread) % spread) as u16).collect();
-                let mut sorted = weights.clone();
-                sorted.sort_unstable_by(|one, other| other.cmp(one));
-                assert_eq!(least_kept(&weights), sorted[PARTNERS - 1], "{count} of {spread}");
+    fn candidates_are_the_best_of_all_who_share_an_open_key() {
+        let few = Rules::new(&[vec!["name", "city"], vec!["birth_date.year"], vec!["text", "street"]]).unwrap();
+        for (rules, rows) in [(Rules::default(), 3000), (Rules::default(), 200), (few, 2000)] {
+            let (mut keys, records) = (keys(rows), (0..rows).map(mix).collect::<Vec<u64>>());
+            let (found, weights) = candidates(keys.clone(), &rules, &records, None, 2);
+            keys.weigh(&weights);
+            let open = Open::new(&keys, &rules, Bounds::REAL.open, 1);
+            let mut expected = BTreeSet::new();
+            for row in 0..rows as u32 {
+                let best = best(&open, &keys, &records, row);
+                expected.extend(best.into_iter().map(|other| (row.min(other), row.max(other))));
             }
+            assert!(expected.len() as u64 > 2 * rows, "{} of {rows}", expected.len());
+            assert!(found.into_iter().eq(expected), "{rows} records");
         }
+    }
+
+    #[test]
+    fn who_cannot_be_among_the_best_is_mostly_not_met() {
+        let (mut keys, rules) = (keys(3000), Rules::default());
+        let open = Open::new(&keys, &rules, Bounds::REAL.open, 1);
+        let numbered = Numbered::of(&keys);
+        let is_open = |kind, carriers| carriers as usize <= Bounds::REAL.open && rules.propose_alone(kind);
+        let weights = numbered.weights(&keys);
+        let (shared, alone) = Shared::of(&mut keys, &numbered, &weights, is_open);
+        let proposed = propose(shared, alone, keys, &rules, 1);
+        let (mut met, mut all, mut partners) = (0, 0, Vec::new());
+        for row in 0..3000 {
+            met += proposed.met(row, 3000);
+            open.partners(row, &mut partners);
+            all += partners.len();
+        }
+        assert!(met * 10 < all * 9, "{met} of {all}");
     }
 }

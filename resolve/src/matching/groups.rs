@@ -10,8 +10,10 @@ use std::hint::black_box;
 
 /// Keys that are looked up together, so that what is known of all is read at once.
 const FETCHED: usize = 32;
-/// In the place of where a group starts: it is too small or too large.
+/// In the place of where a group starts: it is too small.
 const NO_GROUP: u32 = u32::MAX;
+/// In the place of where a group starts: it is too large.
+const CLOSED: u32 = NO_GROUP - 1;
 
 /// Keys and the rows that carry them, in the order of the rows.
 #[derive(Debug, Default)]
@@ -36,28 +38,35 @@ impl Carriers {
 
     /// Returns the rows of each key that at least two and at most `most` carry,
     /// the last of each marked; those of keys come in the order of their first rows.
-    pub(crate) fn grouped(mut self, most: usize) -> Vec<u32> {
+    /// Then those of all rows, of which there are `rows`, that have a key of more.
+    pub(crate) fn grouped(mut self, most: usize, rows: usize) -> (Vec<u32>, Bits) {
         self.leave_repeated();
         let (numbers, mut sizes) = self.numbered();
         let mut sum = 0;
         for size in &mut sizes {
-            let start = if (2..=most).contains(&(*size as usize)) { sum } else { NO_GROUP };
-            sum += if start == NO_GROUP { 0 } else { *size };
+            let start = match *size as usize {
+                0 | 1 => NO_GROUP,
+                carriers if carriers > most => CLOSED,
+                _ => sum,
+            };
+            sum += if start >= CLOSED { 0 } else { *size };
             *size = start;
         }
         let mut next = sizes;
-        let mut members = vec![0; sum as usize];
+        let (mut members, mut closed) = (vec![0; sum as usize], Bits::none(rows));
         for (&number, &row) in numbers.iter().zip(&self.rows) {
             let place = &mut next[number as usize];
-            if *place != NO_GROUP {
+            if *place < CLOSED {
                 members[*place as usize] = row;
                 *place += 1;
+            } else if *place == CLOSED {
+                closed.add(row);
             }
         }
-        for end in next.into_iter().filter(|end| *end != NO_GROUP) {
+        for end in next.into_iter().filter(|end| *end < CLOSED) {
             members[end as usize - 1] |= LAST;
         }
-        members
+        (members, closed)
     }
 
     /// Takes out keys of one row, but for a few.
@@ -95,11 +104,30 @@ impl Carriers {
     }
 }
 
+/// A set of rows, one bit each.
+#[derive(Debug)]
+pub(crate) struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Of this many rows, none.
+    pub(crate) fn none(rows: usize) -> Self {
+        Self(vec![0; rows.div_ceil(64)])
+    }
+
+    pub(crate) fn add(&mut self, row: u32) {
+        self.0[row as usize / 64] |= 1 << (row % 64);
+    }
+
+    pub(crate) fn has(&self, row: u32) -> bool {
+        self.0[row as usize / 64] & 1 << (row % 64) != 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::hash::mix;
     use super::*;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
     fn groups_are_those_of_a_map() {
@@ -114,10 +142,12 @@ mod tests {
                 carriers.push(key(row), row);
                 expected.entry(key(row)).or_default().push(row);
             }
+            let too_many: BTreeSet<u32> = expected.values().filter(|rows| rows.len() > 40).flatten().copied().collect();
             let mut expected: Vec<Vec<u32>> =
                 expected.into_values().filter(|rows| (2..=40).contains(&rows.len())).collect();
             expected.sort();
-            let members = carriers.grouped(40);
+            let (members, closed) = carriers.grouped(40, rows as usize);
+            assert!((0..rows).filter(|&row| closed.has(row)).eq(too_many), "{rows} {spread}");
             let groups = members.split_inclusive(|member| member & LAST != 0);
             let groups: Vec<Vec<u32>> =
                 groups.map(|group| group.iter().map(|member| member & !LAST).collect()).collect();

@@ -6,6 +6,7 @@ use super::hash::{FastMap, text};
 use super::role::Role;
 use super::{nickname, normalise};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// What a key is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,7 +173,12 @@ impl Keys {
     }
 
     pub(crate) fn of(&self, row: usize) -> &[Key] {
-        &self.keys[self.starts[row] as usize..self.starts[row + 1] as usize]
+        &self.keys[self.places(row)]
+    }
+
+    /// Where the keys of a record are among all.
+    pub(crate) fn places(&self, row: usize) -> Range<usize> {
+        self.starts[row] as usize..self.starts[row + 1] as usize
     }
 
     /// The keys of all records, one record's after another's.
@@ -288,7 +294,7 @@ impl Weigher {
 }
 
 /// The kind of a key, given its [`Key::identity`].
-fn kind_of(identity: u64) -> usize {
+pub(crate) fn kind_of(identity: u64) -> usize {
     (identity >> HASH_BITS) as usize
 }
 

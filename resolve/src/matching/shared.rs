@@ -1,93 +1,139 @@
-//! The keys that more than one record carries, numbered, so that what a record
-//! may have in common with others is mostly one line of memory; and those marked
-//! that are open by themselves.
+//! The keys that more than one record carries, numbered. Of those that are open by
+//! themselves: who carries them. Of the others: lines of memory, one for each
+//! record, so that what it may have in common with others is mostly in one.
 
 use super::hash::Seen;
-use super::keys::{KeyWeights, Keys, Weigher};
+use super::keys::{KeyWeights, Keys, Weigher, kind_of};
+use super::lanes::{LANES, Lanes, Line};
+use super::open::LAST;
 use super::texts::Places;
 use std::hint::black_box;
 
-/// Numbers in a line.
-const LINE: usize = 16;
 /// Marks the last place of a line: the rest is in `more`, from this place.
 const MORE: u32 = 1 << 31;
+/// Keys whose numbers are looked up together, so that what is known of all is read at once.
+const FETCHED: usize = 32;
 
-/// As much as is read from memory at once; 0 is no number.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
-struct Line([u32; LINE]);
-
-/// The numbered keys of each record; see the head of this file.
+/// The numbered keys of each record that are not open; see the head of this file.
 #[derive(Debug)]
 pub(crate) struct Shared {
     lines: Vec<Line>,
-    /// Numbers for which lines have no place, those of a row after how many they are.
+    /// Numbers for which lines have no place, those of a row sorted, after how many
+    /// they are.
     more: Vec<u32>,
-    /// What each number weighs.
-    weights: Vec<u8>,
+    /// What each number weighs, 0 nothing, and the kind of its key above.
+    weights: Vec<u16>,
 }
 
 impl Shared {
-    /// Takes the keys of single records out of `keys` and numbers the others.
-    /// Those left are marked where `is_open` says so of their kind and carriers.
+    /// Takes the keys of single records out of `keys` and numbers the others. Those
+    /// left are marked where `is_open` says so of their kind and carriers: they are
+    /// apart.
     pub(crate) fn of(
         keys: &mut Keys,
         numbered: &Numbered,
         weights: &KeyWeights,
         is_open: impl Fn(usize, u32) -> bool,
-    ) -> Self {
+    ) -> (Self, Alone) {
         let weigher = Weigher::new(weights);
-        let weights = numbered.identities.iter().map(|&identity| weigher.weight(identity)).collect();
+        let weight = |&identity: &u64| (kind_of(identity) as u16) << 8 | u16::from(weigher.weight(identity));
+        let weights = std::iter::once(0).chain(numbered.identities.iter().skip(1).map(weight)).collect();
         let mut shared = Self { lines: vec![Line::default(); keys.rows()], more: Vec::new(), weights };
-        let (mut current, mut filled) = (0, 0);
+        let of_number = |number: u32| numbered.carriers[number as usize];
+        let is_for_line = |kind, number| of_number(number) > 1 && !is_open(kind, of_number(number));
+        let mut lanes = Lanes::new(keys, &numbered.numbers, numbered.carriers.len(), is_for_line);
+        let mut alone = Alone { ends: vec![0; numbered.carriers.len()], ..Alone::default() };
+        let (mut current, mut of_row) = (0, Vec::new());
         keys.retain(|row, place, key| {
             let number = numbered.numbers[place];
-            let carriers = numbered.carriers[number as usize];
+            let carriers = of_number(number);
             if carriers < 2 {
                 return None;
             }
-            filled = if row == current { filled } else { 0 };
-            current = row;
-            shared.put(row, filled, number);
-            filled += 1;
-            Some(key.marked(is_open(key.kind(), carriers)))
+            if is_open(key.kind(), carriers) {
+                alone.push(number, row as u32, carriers, shared.weight(number) as u8);
+                return Some(key.marked(true));
+            }
+            if row != current {
+                shared.put(current, &mut of_row, &mut lanes);
+                current = row;
+            }
+            of_row.push((key.kind(), number));
+            Some(key.marked(false))
         });
-        shared
+        shared.put(current, &mut of_row, &mut lanes);
+        (shared, alone)
     }
 
-    fn put(&mut self, row: usize, place: usize, number: u32) {
-        let line = &mut self.lines[row].0;
-        if place < LINE {
-            line[place] = number;
-            return;
+    /// Puts down the keys of a row, kinds and numbers, and empties the list.
+    fn put(&mut self, row: usize, keys: &mut Vec<(usize, u32)>, lanes: &mut Lanes) {
+        let Some(line) = self.lines.get_mut(row) else { return };
+        lanes.lay_out(keys, line);
+        if !keys.is_empty() {
+            line.0[LANES] = MORE | self.more.len() as u32;
+            self.more.push(keys.len() as u32);
+            keys.sort_unstable_by_key(|&(_, number)| number);
+            self.more.extend(keys.drain(..).map(|(_, number)| number));
         }
-        if place == LINE {
-            let last = std::mem::replace(&mut line[LINE - 1], MORE | self.more.len() as u32);
-            self.more.extend([1, last]);
-        }
-        let count = (line[LINE - 1] & !MORE) as usize;
-        self.more[count] += 1;
-        self.more.push(number);
     }
 
-    /// A row's numbers: those of its line, zeros among them, and the others.
-    fn numbers(&self, row: u32) -> (&[u32; LINE], &[u32]) {
-        let line = &self.lines[row as usize].0;
-        let last = line[LINE - 1];
+    pub(crate) fn line(&self, row: u32) -> &Line {
+        &self.lines[row as usize]
+    }
+
+    /// The numbers for which a line has no place, sorted.
+    pub(crate) fn more(&self, line: &Line) -> &[u32] {
+        let last = line.0[LANES];
         if last & MORE == 0 {
-            return (line, &[]);
+            return &[];
         }
         let count = (last & !MORE) as usize;
-        (line, &self.more[count + 1..count + 1 + self.more[count] as usize])
+        &self.more[count + 1..count + 1 + self.more[count] as usize]
+    }
+
+    pub(crate) fn weight(&self, number: u32) -> u32 {
+        u32::from(self.weights[number as usize] & 0xff)
+    }
+
+    /// The kind of the key of a number other than 0.
+    pub(crate) fn kind(&self, number: u32) -> usize {
+        usize::from(self.weights[number as usize] >> 8)
     }
 
     /// Reads the lines of many rows, then what they have no place for: loads
     /// that do not wait for each other, so that later ones find all at hand.
-    fn fetch(&self, rows: &[u32]) {
-        let last = |row: &u32| self.lines[*row as usize].0[LINE - 1];
+    pub(crate) fn fetch(&self, rows: &[u32]) {
+        let last = |row: &u32| self.lines[*row as usize].0[LANES];
         black_box(rows.iter().fold(0, |sum, row| sum ^ last(row)));
         let beyond = rows.iter().map(last).filter(|last| last & MORE != 0);
         black_box(beyond.fold(0, |sum, last| sum ^ self.more[(last & !MORE) as usize]));
+    }
+}
+
+/// Who carries the keys that are open by themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Alone {
+    /// The rows of one key after those of another, the last of each marked.
+    pub(crate) members: Vec<u32>,
+    /// For each of them, what the key weighs.
+    pub(crate) weights: Vec<u8>,
+    /// By number: where the members of a key end that are not there yet; 0 before the first.
+    ends: Vec<u32>,
+}
+
+impl Alone {
+    fn push(&mut self, number: u32, row: u32, carriers: u32, weight: u8) {
+        let end = &mut self.ends[number as usize];
+        let mut mark = 0;
+        if *end == 0 {
+            // The first is put last.
+            let all = self.members.len() + carriers as usize;
+            self.members.resize(all, 0);
+            self.weights.resize(all, weight);
+            (*end, mark) = (all as u32, LAST);
+        }
+        *end -= 1;
+        self.members[*end as usize] = row | mark;
     }
 }
 
@@ -136,77 +182,14 @@ impl Numbered {
     }
 }
 
-/// The keys of one record, laid out to be found among those of many others: a
-/// look-up a key, where two sorted lists would take turns that no processor
-/// foresees.
-pub(crate) struct Lookup<'a> {
-    shared: &'a Shared,
-    /// Numbers and their weights.
-    slots: [(u32, u32); SLOTS],
-    /// Those whose slot another took.
-    others: Vec<(u32, u32)>,
-}
-
-/// Slots of a look-up: few enough to stay at hand, many for one record's keys.
-const SLOTS: usize = 512;
-/// Rows whose numbers are fetched together: few enough to stay at hand.
-const FETCHED: usize = 32;
-
-impl<'a> Lookup<'a> {
-    pub(crate) fn new(shared: &'a Shared) -> Self {
-        Self { shared, slots: [(0, 0); SLOTS], others: Vec::new() }
-    }
-
-    /// Puts into `weights` what the keys that each partner shares with `row` weigh.
-    pub(crate) fn weigh(&mut self, row: u32, partners: &[u32], weights: &mut Vec<u16>) {
-        self.lay_out(row);
-        weights.clear();
-        for partners in partners.chunks(FETCHED) {
-            self.shared.fetch(partners);
-            weights.extend(partners.iter().map(|&partner| self.shared_with(partner)));
-        }
-        self.clear(row);
-    }
-
-    fn lay_out(&mut self, row: u32) {
-        let (line, more) = self.shared.numbers(row);
-        for &number in line.iter().chain(more).filter(|&&number| number != 0 && number & MORE == 0) {
-            let weight = u32::from(self.shared.weights[number as usize]);
-            let slot = &mut self.slots[number as usize % SLOTS];
-            if slot.0 == 0 { *slot = (number, weight) } else { self.others.push((number, weight)) }
-        }
-    }
-
-    fn clear(&mut self, row: u32) {
-        let (line, more) = self.shared.numbers(row);
-        line.iter().chain(more).for_each(|&number| self.slots[number as usize % SLOTS] = (0, 0));
-        self.others.clear();
-    }
-
-    fn shared_with(&self, partner: u32) -> u16 {
-        let (line, more) = self.shared.numbers(partner);
-        let found = |&number: &u32| {
-            let slot = self.slots[number as usize % SLOTS];
-            if slot.0 == number { slot.1 } else { 0 }
-        };
-        let mut sum: u32 = line.iter().map(found).sum();
-        sum += more.iter().map(found).sum::<u32>();
-        if !self.others.is_empty() {
-            let among_others = self.others.iter().filter(|(number, _)| line.contains(number) || more.contains(number));
-            sum += among_others.map(|(_, weight)| weight).sum::<u32>();
-        }
-        sum.min(u32::from(u16::MAX)) as u16
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::hash::{FastMap, mix};
     use super::super::keys::{KINDS, Key};
     use super::*;
 
     /// Records of many keys and few, some shared by all, by two or by none.
-    fn keys() -> Keys {
+    pub(crate) fn keys() -> Keys {
         let record = |row: u64| -> Vec<Key> {
             let shared = (0..(row * 7) % 40).map(|key| mix(key % 50));
             let paired = (0..row % 5).map(|key| mix(1000 + key * 100 + row / 2));
@@ -222,44 +205,21 @@ mod tests {
     }
 
     #[test]
-    fn numbers_weigh_what_the_keys_weigh_that_two_records_share() {
-        let mut keys = keys();
-        let numbered = Numbered::of(&keys);
-        let weights = keys.weights();
-        assert_eq!(numbered.weights(&keys), weights);
-        let shared = Shared::of(&mut keys.clone(), &numbered, &weights, |_, _| false);
-        keys.weigh(&weights);
-        assert!(shared.more.len() > 100);
-        let mut lookup = Lookup::new(&shared);
-        let (partners, mut weights): (Vec<u32>, _) = ((0..120).collect(), Vec::new());
-        for row in 0..120 {
-            lookup.weigh(row, &partners, &mut weights);
-            let expected: Vec<u16> = (0..120).map(|other| keys.shared(row as usize, other)).collect();
-            let other_than_itself = |weights: &[u16]| {
-                let mut weights = weights.to_vec();
-                weights.remove(row as usize);
-                weights
-            };
-            assert_eq!(other_than_itself(&weights), other_than_itself(&expected), "row {row}");
-        }
-    }
-
-    #[test]
-    fn keys_of_single_records_go_and_open_ones_are_marked() {
+    fn keys_of_single_records_go_and_open_ones_are_apart() {
         let before = keys();
-        let mut carriers: FastMap<u64, u32> = FastMap::default();
-        before.all().iter().for_each(|key| *carriers.entry(key.identity()).or_default() += 1);
+        let mut carriers: FastMap<u64, Vec<u32>> = FastMap::default();
+        for row in 0..before.rows() {
+            before.of(row).iter().for_each(|key| carriers.entry(key.identity()).or_default().push(row as u32));
+        }
+        let is_open = |kind: usize, carriers: u32| kind.is_multiple_of(2) && carriers == 2;
+        let is_marked = |key: &Key| is_open(key.kind(), carriers[&key.identity()].len() as u32);
         let mut left = before.clone();
-        let (numbered, weights) = (Numbered::of(&left), KeyWeights::default());
-        Shared::of(&mut left, &numbered, &weights, |kind, carriers| kind % 2 == 0 && carriers == 2);
+        let (numbered, weights) = (Numbered::of(&left), before.weights());
+        let (_, alone) = Shared::of(&mut left, &numbered, &weights, is_open);
         let mut marked = [0; 2];
         for row in 0..before.rows() {
-            let expected: Vec<(u64, bool)> = before
-                .of(row)
-                .iter()
-                .filter(|key| carriers[&key.identity()] > 1)
-                .map(|key| (key.identity(), key.kind() % 2 == 0 && carriers[&key.identity()] == 2))
-                .collect();
+            let several = before.of(row).iter().filter(|key| carriers[&key.identity()].len() > 1);
+            let expected: Vec<(u64, bool)> = several.map(|key| (key.identity(), is_marked(key))).collect();
             let found: Vec<(u64, bool)> = left.of(row).iter().map(|key| (key.identity(), key.is_marked())).collect();
             assert_eq!(found, expected);
             for (_, is_marked) in found {
@@ -267,5 +227,24 @@ mod tests {
             }
         }
         assert!(marked.iter().all(|&count| count > 10), "{marked:?}");
+        let mut weighed = before;
+        weighed.weigh(&weights);
+        let mut expected: Vec<(Vec<u32>, u32)> = Vec::new();
+        for key in weighed.all().iter().filter(|key| is_marked(key)) {
+            expected.push((carriers[&key.identity()].clone(), key.weight()));
+        }
+        let mut found: Vec<(Vec<u32>, u32)> = Vec::new();
+        let mut places = 0usize..;
+        for group in alone.members.split_inclusive(|member| member & LAST != 0) {
+            let mut rows: Vec<u32> = group.iter().map(|member| member & !LAST).collect();
+            rows.sort_unstable();
+            found.extend(
+                group.iter().zip(&mut places).map(|(_, place)| (rows.clone(), u32::from(alone.weights[place]))),
+            );
+        }
+        assert!(found.iter().any(|(_, weight)| *weight != found[0].1), "keys weigh differently");
+        expected.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, expected);
     }
 }
