@@ -6,7 +6,7 @@
 //! [`Measure::level`] says of the texts; where that does not show, nothing is told.
 
 use super::compare::{Measure, Value, is_provider, number, without_number};
-use super::edits::edits;
+use super::edits::{edits, packed_edits};
 use super::{hash, nickname, normalise};
 
 /// See the head of this file; 0 is that of a value too odd to have one.
@@ -232,6 +232,10 @@ impl Signature {
 impl Signature {
     /// Edits between two numbers if at most two.
     fn digit_edits(self, other: Self) -> Option<usize> {
+        let all = |number: u64| number & ((1 << COUNTS) - 1);
+        if self.0 >> DIGITS_LENGTH == other.0 >> DIGITS_LENGTH {
+            return packed_edits(all(self.0), all(other.0), 4);
+        }
         if self.counts_apart(other) > 4 {
             return None;
         }
@@ -268,7 +272,13 @@ impl Signature {
     fn postcode(self, other: Self) -> u8 {
         let length = |code: u64| (code >> CODE_LENGTH) as usize;
         let unpack = |code: u64| -> [u8; CODE] { std::array::from_fn(|place| (code >> (6 * place)) as u8 & 63) };
-        let near = || edits(&unpack(self.0)[..length(self.0)], &unpack(other.0)[..length(other.0)]);
+        let all = |code: u64| code & ((1 << CODE_LENGTH) - 1);
+        let near = || {
+            if length(self.0) == length(other.0) {
+                return packed_edits(all(self.0), all(other.0), 6);
+            }
+            edits(&unpack(self.0)[..length(self.0)], &unpack(other.0)[..length(other.0)])
+        };
         if length(self.0).abs_diff(length(other.0)) <= 1 && near().is_some_and(|edits| edits <= 1) {
             return 2;
         }
