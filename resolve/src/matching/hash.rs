@@ -17,6 +17,13 @@ pub(crate) fn text(space: u64, value: &str) -> u64 {
     hasher.finish()
 }
 
+/// Hash of a text by which to look for it where the texts found are compared too.
+pub(crate) fn quick(value: &str) -> u64 {
+    let mut hasher = FastHasher::default();
+    hasher.write(value.as_bytes());
+    hasher.finish()
+}
+
 /// Finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that mixes well.
 pub(crate) fn mix(mut state: u64) -> u64 {
     state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

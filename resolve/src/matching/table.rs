@@ -1,6 +1,6 @@
 //! What a run reads: columns of text, dictionary encoded.
 
-use super::hash::text;
+use super::hash::quick;
 use super::texts::{Places, Texts};
 use super::{Error, Result};
 
@@ -54,7 +54,7 @@ impl ColumnBuilder {
     pub fn push(&mut self, cell: &str) {
         let cell = cell.trim();
         self.cells.push_str(cell);
-        self.waiting.push((self.cells.len(), if cell.is_empty() { 0 } else { text(1, cell) }));
+        self.waiting.push((self.cells.len(), if cell.is_empty() { 0 } else { quick(cell) }));
         if self.waiting.len() == CODED {
             self.code();
         }
@@ -154,15 +154,13 @@ impl Table {
                 return Err(Error::ColumnLength { column: column.name.clone(), found, expected });
             }
         }
-        let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(MISSING)).collect();
-        order.sort_unstable_by_key(|&row| (self.records[row as usize], row));
-        for two in order.windows(2) {
-            let (first, second) = (two[0] as usize, two[1] as usize);
-            if self.records[first] == self.records[second] {
-                return Err(Error::RepeatedKey { first, second });
-            }
+        let mut sorted: Vec<(u64, u32)> = self.records.iter().copied().zip(0..).collect();
+        sorted.sort_unstable();
+        if let Some(two) = sorted.windows(2).find(|two| two[0].0 == two[1].0) {
+            return Err(Error::RepeatedKey { first: two[0].1 as usize, second: two[1].1 as usize });
         }
-        self.records = order.iter().map(|&row| self.records[row as usize]).collect();
+        let (records, order): (Vec<u64>, Vec<u32>) = sorted.into_iter().unzip();
+        self.records = records;
         self.columns.iter_mut().for_each(|column| column.reorder(&order));
         self.columns.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(order)
