@@ -6,7 +6,6 @@
 mod shared;
 
 use shared::Rows;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tributary_resolve::matching::explain::{Counterfactual, Held, Items, Query, Situation};
 use tributary_resolve::matching::{Cut, Model, Options, Outcome, run};
@@ -27,11 +26,8 @@ fn items<'m>(rows: &Rows, outcome: &Outcome, model: &'m Model) -> Items<'m> {
 }
 
 fn clusters(outcome: &Outcome) -> Vec<Vec<u32>> {
-    let mut clusters: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for (row, &cluster) in outcome.clusters.iter().enumerate() {
-        clusters.entry(cluster).or_default().push(row as u32);
-    }
-    clusters.into_values().collect()
+    let rows: Vec<u32> = (0..outcome.clusters.len() as u32).collect();
+    outcome.groups(&rows)
 }
 
 #[test]

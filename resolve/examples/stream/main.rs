@@ -14,11 +14,11 @@ mod input;
 mod orders;
 
 use input::{items, read};
-use orders::{clusters_of_run, differing};
+use orders::clusters_of_run;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tributary_resolve::matching::{Change, Cut, Engine, Item, Model, Options, Table, run};
+use tributary_resolve::matching::{Change, Cut, Engine, Item, Model, Options, Table, differing_pairs, run};
 
 struct Arguments {
     file: String,
@@ -104,7 +104,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if arguments.check {
         let expected = clusters_of_run(table, &model, arguments.threads)?;
         let found = engine.clusters();
-        println!("{} clusters, {} pairs differ from the run's", found.len(), differing(&found, &expected));
+        let differing = differing_pairs(&found, &expected);
+        println!("{} clusters, {differing} pairs differ from the run's", found.len());
     }
     Ok(())
 }

@@ -4,11 +4,10 @@
 //! those of a run.
 
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng, seq::IndexedRandom as _, seq::SliceRandom as _};
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
-use tributary_resolve::matching::{Change, Cut, Engine, Item, Model, Options, Table, run};
+use tributary_resolve::matching::{Change, Cut, Engine, Item, Model, Options, Table, differing_pairs, run};
 
 /// One item in so many is not put just once.
 const UNSTEADY: usize = 25;
@@ -21,34 +20,7 @@ const LOADED: [usize; 5] = [0, 30, 60, 90, 100];
 pub fn clusters_of_run(table: Table, model: &Model, threads: usize) -> Result<Vec<Vec<u64>>, Box<dyn Error>> {
     let records = table.records.clone();
     let options = Options { model: Some(model.clone()), threads, ..Options::default() };
-    let outcome = run(table, &options)?;
-    let mut by_name: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
-    for (&id, &name) in records.iter().zip(&outcome.clusters) {
-        by_name.entry(name).or_default().push(id);
-    }
-    let mut clusters: Vec<Vec<u64>> = by_name.into_values().collect();
-    for cluster in &mut clusters {
-        cluster.sort_unstable();
-    }
-    clusters.sort();
-    Ok(clusters)
-}
-
-/// Pairs that are together in only one of two partitions of the same items.
-pub fn differing(one: &[Vec<u64>], other: &[Vec<u64>]) -> usize {
-    let names = |clusters: &[Vec<u64>]| -> BTreeMap<u64, usize> {
-        clusters.iter().enumerate().flat_map(|(name, cluster)| cluster.iter().map(move |&item| (item, name))).collect()
-    };
-    let (in_one, in_other) = (names(one), names(other));
-    let only = |clusters: &[Vec<u64>], names: &BTreeMap<u64, usize>| -> usize {
-        let apart = |cluster: &Vec<u64>| {
-            let pairs =
-                cluster.iter().enumerate().flat_map(|(place, a)| cluster[place + 1..].iter().map(move |b| (a, b)));
-            pairs.filter(|(a, b)| names.get(a) != names.get(b)).count()
-        };
-        clusters.iter().map(apart).sum()
-    };
-    only(one, &in_other) + only(other, &in_one)
+    Ok(run(table, &options)?.groups(&records))
 }
 
 /// Plays the items in so many orders and prints what differs from `expected`.
@@ -59,7 +31,7 @@ pub fn try_all(orders: u64, items: &[Item], model: &Arc<Model>, expected: &[Vec<
         let threads = if seed % 2 == 0 { 1 } else { 2 };
         let mut engine = Engine::new(Arc::clone(model), Cut::default())?;
         let changes = play(&mut engine, items, seed, share, threads);
-        let differing = differing(&engine.clusters(), expected);
+        let differing = differing_pairs(&engine.clusters(), expected);
         all += differing;
         println!(
             "order {seed}: {share} % loaded on {threads} threads, {changes} changes streamed, {differing} pairs differ, {:.0} s",
