@@ -12,7 +12,8 @@ pub(crate) struct Sample {
 pub(crate) struct Mixture {
     /// Share of each class.
     pub(crate) shares: Vec<f64>,
-    /// By class, bundle and level; level 0 (missing) is 1 everywhere.
+    /// By class, bundle and level; that of level 0, missing, stays: 1, or 0 in a
+    /// class whose pairs all have the bundle.
     pub(crate) probabilities: Vec<Vec<Vec<f64>>>,
     /// By class and bundle: pairs the prior counts for, per pair observed, on
     /// top of a fixed number.
@@ -123,7 +124,7 @@ fn maximise(counts: &Counts, prior: &Mixture) -> Mixture {
         let held = PRIOR_PAIRS + hold * seen;
         let level = |(count, prior): (&f64, &f64)| (count + held * prior) / (seen + held);
         let mut levels: Vec<f64> = counts.iter().zip(prior).map(level).collect();
-        levels[0] = 1.0;
+        levels[0] = prior.first().copied().unwrap_or(1.0);
         levels
     };
     let classes = counts.levels.iter().zip(&prior.probabilities).zip(&prior.hold);

@@ -59,9 +59,7 @@ pub(crate) fn sharpen(classes: &mut [Class], identifiers: &[Identifier], sample:
 
 /// Probability that a pair of these levels came about by chance.
 pub(crate) fn chance_of(classes: &[Class], levels: &[usize]) -> f64 {
-    let mass = |class: &Class| {
-        class.probabilities.iter().zip(levels).fold(class.pairs, |mass, (levels, &level)| mass * levels[level])
-    };
+    let mass = |class: &Class| class.mass(levels);
     let all: f64 = classes.iter().map(mass).sum();
     classes.last().map_or(0.0, mass) / all.max(f64::MIN_POSITIVE)
 }

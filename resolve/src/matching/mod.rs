@@ -16,6 +16,7 @@
     reason = "counts stay below 2^32, and what is narrowed has been clamped"
 )]
 
+mod absence;
 mod batch;
 mod block;
 mod bound;

@@ -90,8 +90,16 @@ pub struct Class {
     pub name: String,
     /// Pairs of this class among all pairs of the records.
     pub pairs: f64,
-    /// Probability of each level of each bundle.
+    /// Probability of each level of each bundle, that of missing first: 1 in every
+    /// class where it says nothing, else the levels sum to one with it.
     pub probabilities: Vec<Vec<f64>>,
+}
+
+impl Class {
+    /// Pairs of this class that show these levels of the bundles.
+    pub(crate) fn mass(&self, levels: &[usize]) -> f64 {
+        self.probabilities.iter().zip(levels).fold(self.pairs, |mass, (levels, &level)| mass * levels[level])
+    }
 }
 
 /// What a pair is worth.
@@ -150,9 +158,7 @@ impl Model {
     /// Returns the probability of `pattern` in each class, times its pairs.
     pub(crate) fn class_masses(&self, levels: &[usize], masses: &mut Vec<f64>) {
         masses.clear();
-        masses.extend(self.classes.iter().map(|class| {
-            class.probabilities.iter().zip(levels).fold(class.pairs, |mass, (levels, &level)| mass * levels[level])
-        }));
+        masses.extend(self.classes.iter().map(|class| class.mass(levels)));
     }
 
     /// Reads a model.

@@ -15,7 +15,9 @@ impl Outcome {
             by_cluster.entry(cluster).or_default().push(name);
         }
         let mut groups: Vec<Vec<N>> = by_cluster.into_values().collect();
-        groups.iter_mut().for_each(|group| group.sort_unstable());
+        for group in &mut groups {
+            group.sort_unstable();
+        }
         groups.sort_unstable();
         groups
     }
@@ -33,7 +35,9 @@ fn pairs_apart<N: Copy + Eq + Hash>(groups: &[Vec<N>], other: &[Vec<N>]) -> usiz
     let group_of: HashMap<N, usize> = other.iter().enumerate().flat_map(named).collect();
     let apart = |group: &Vec<N>| {
         let mut sizes: HashMap<Option<usize>, usize> = HashMap::new();
-        group.iter().for_each(|name| *sizes.entry(group_of.get(name).copied()).or_default() += 1);
+        for name in group {
+            *sizes.entry(group_of.get(name).copied()).or_default() += 1;
+        }
         let together = |(of, &size): (&Option<usize>, &usize)| if of.is_some() { pairs(size) } else { 0 };
         pairs(group.len()) - sizes.iter().map(together).sum::<usize>()
     };

@@ -1,7 +1,10 @@
 //! Training without labels: chance from random pairs, bundles from what hangs
 //! together in them, classes from candidate pairs.
 
-use super::em::{Mixture, Sample, fit};
+mod classes;
+
+use super::absence::weigh_missing;
+use super::em::{Sample, fit};
 use super::field::{Comparer, Field, Fields, Pattern};
 use super::generic::Limits;
 use super::hash::{FastMap, mix, pair};
@@ -21,16 +24,6 @@ const CANDIDATES: usize = 300_000;
 const BUNDLE_INFORMATION: f64 = 0.1;
 /// First-pass probability from which a random pair is left out of chance.
 const NO_MATCH: f64 = 0.02;
-/// Growth of the prior of a match from level to level, natural logarithm.
-const PRIOR_SLOPE: f64 = 1.2;
-/// Share of the match prior in a class that shares a bundle.
-const SEED_SHARE: f64 = 0.7;
-/// Share of each class but chance at the start.
-const START_SHARE: f64 = 0.05;
-/// How strongly what strangers share besides their bundle is held to chance,
-/// in pairs of the prior per pair observed. Left free, these classes take over
-/// matches with a damaged field; fixed, they miss what relatives share.
-const STRANGER_HOLD: f64 = 1.0;
 /// Rounds of telling chance from what else strangers have in common; each round
 /// takes away most of what the last one left.
 const CHANCE_ROUNDS: usize = 8;
@@ -85,10 +78,13 @@ pub(crate) fn train(
     let observed = counted(fields, &sampled, threads);
     let mut trainer = Trainer::new(models, fields.records.len(), candidates.len());
     trainer.bundle_by_role();
-    let first = trainer.model(&observed, &random, &random, keys);
+    let (first, _) = trainer.model(&observed, &random, &random, keys);
     let (strangers, by_chance) = (without_matches(&random, &first), trainer.by_chance(&random, &first.classes));
     trainer.bundle_by_information(&strangers);
-    trainer.model(&observed, &by_chance, &strangers, keys)
+    let (mut model, sample) = trainer.model(&observed, &by_chance, &strangers, keys);
+    let random = random.iter().map(|(pattern, pairs)| (trainer.levels(pattern), *pairs));
+    weigh_missing(&mut model.classes, random, &sample);
+    model
 }
 
 /// Candidates by hash of the pair, so that the sample is one of the set.
@@ -143,14 +139,6 @@ impl Trainer {
         let measures: Vec<Measure> = fields.iter().map(|field| field.measure).collect();
         let bundles = (0..fields.len()).map(|field| vec![field]).collect();
         Self { fields, measures, bundles, records, candidates }
-    }
-
-    /// Prior of a level, given a match: the more alike, the likelier.
-    fn match_prior(&self, field: usize) -> Vec<f64> {
-        let levels = radix(self.measures[field]);
-        let raw: Vec<f64> = (1..levels).map(|level| (PRIOR_SLOPE * level as f64).exp()).collect();
-        let sum: f64 = raw.iter().sum();
-        std::iter::once(1.0).chain(raw.into_iter().map(|weight| weight / sum)).collect()
     }
 
     /// Share of each of a field's levels; missing apart, as a share of all.
@@ -247,55 +235,6 @@ impl Trainer {
         Chance { bundles: self.bundles.iter().map(bundle).collect(), fields }
     }
 
-    /// The prior: a match, one class for each bundle shared by strangers,
-    /// households, chance.
-    fn prior(&self, chance: &Chance) -> (Vec<String>, Mixture) {
-        let all: Vec<usize> = (0..self.fields.len()).collect();
-        let mut classes = vec![("match".to_owned(), self.seeded(&all, 1.0, chance))];
-        for bundle in &self.bundles {
-            let names: Vec<&str> = bundle.iter().map(|&field| self.fields[field].name.as_str()).collect();
-            classes.push((names.join(" + "), self.seeded(bundle, SEED_SHARE, chance)));
-        }
-        let shared = |role| {
-            matches!(role, Role::FamilyName | Role::Street | Role::City | Role::Postcode | Role::Phone | Role::Device)
-        };
-        let household: Vec<usize> = all.iter().copied().filter(|&field| shared(self.fields[field].role)).collect();
-        let home = |role| matches!(role, Role::Street | Role::Phone | Role::Device);
-        if household.iter().any(|&field| home(self.fields[field].role)) && household.len() >= 2 {
-            classes.push(("household".to_owned(), self.seeded(&household, SEED_SHARE, chance)));
-        }
-        classes.push(("chance".to_owned(), chance.bundles.clone()));
-        let rest = 1.0 - START_SHARE * (classes.len() - 1) as f64;
-        let mut start = vec![START_SHARE; classes.len()];
-        if let Some(last) = start.last_mut() {
-            *last = rest.max(START_SHARE);
-        }
-        let (names, probabilities): (_, Vec<_>) = classes.into_iter().unzip();
-        let one_bundle = 1..=self.bundles.len();
-        let hold = |class: usize, bundle: usize| {
-            if one_bundle.contains(&class) && class != bundle + 1 { STRANGER_HOLD } else { 0.0 }
-        };
-        let hold = (0..probabilities.len())
-            .map(|class| (0..self.bundles.len()).map(|bundle| hold(class, bundle)).collect())
-            .collect();
-        (names, Mixture { shares: start, probabilities, hold })
-    }
-
-    /// Match prior on the seed fields, chance elsewhere; bundle by bundle.
-    fn seeded(&self, seeds: &[usize], share: f64, chance: &Chance) -> Vec<Vec<f64>> {
-        let levels: Vec<Vec<f64>> = (0..self.fields.len())
-            .map(|field| if seeds.contains(&field) { self.match_prior(field) } else { chance.fields[field].clone() })
-            .collect();
-        let bundle = |(bundle, chance_of): (&Vec<usize>, &Vec<f64>)| {
-            if !bundle.iter().any(|field| seeds.contains(field)) {
-                return chance_of.clone();
-            }
-            let seeded = self.product(bundle, &chance.fields, &levels);
-            seeded.iter().zip(chance_of).map(|(seeded, chance)| share * seeded + (1.0 - share) * chance).collect()
-        };
-        self.bundles.iter().zip(&chance.bundles).map(bundle).collect()
-    }
-
     /// Identifiers that are bundles of their own.
     fn identifiers(&self, chance: &Chance) -> Vec<Identifier> {
         let of_bundle = |(bundle, fields): (usize, &Vec<usize>)| match fields.as_slice() {
@@ -332,9 +271,9 @@ impl Trainer {
         self.bundles.iter().map(|bundle| bundle_level(bundle, &self.measures, pattern)).collect()
     }
 
-    /// The model of the candidates observed: its classes start from what pairs
-    /// have in common `by_chance`, and chance ends as what `random` ones have.
-    fn model(&self, observed: &Counted, by_chance: &Counted, random: &Counted, keys: &KeyWeights) -> Model {
+    /// The model of the candidates observed, and these: its classes start from what
+    /// pairs have in common `by_chance`, and chance ends as what `random` ones have.
+    fn model(&self, observed: &Counted, by_chance: &Counted, random: &Counted, keys: &KeyWeights) -> (Model, Sample) {
         let chance = self.chance(by_chance);
         let (names, prior) = self.prior(&chance);
         let patterns = observed.iter().map(|(pattern, pairs)| (self.levels(pattern), *pairs)).collect();
@@ -354,7 +293,7 @@ impl Trainer {
         let chance = self.chance_alone(random, &mut classes);
         let sampled: f64 = sample.patterns.iter().map(|(_, pairs)| pairs).sum();
         sharpen(&mut classes, &self.identifiers(&chance), &sample, self.candidates as f64 / sampled.max(1.0));
-        Model {
+        let model = Model {
             version: MODEL_VERSION,
             records: self.records as u64,
             fields: self.fields.clone(),
@@ -363,7 +302,8 @@ impl Trainer {
             keys: keys.clone(),
             rules: Rules::default(),
             refinement: None,
-        }
+        };
+        (model, sample)
     }
 }
 

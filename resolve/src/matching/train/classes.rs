@@ -1,0 +1,175 @@
+//! What classes are thought to look like before pairs are seen: matches, strangers
+//! who share something, households, chance.
+
+use super::super::em::Mixture;
+use super::super::model::radix;
+use super::super::role::Role;
+use super::{Chance, Trainer};
+
+/// Growth of the prior of a match from level to level, natural logarithm.
+const PRIOR_SLOPE: f64 = 1.2;
+/// Share of the match prior in a class that shares a bundle.
+const SEED_SHARE: f64 = 0.7;
+/// Share of each class but chance at the start.
+const START_SHARE: f64 = 0.05;
+/// How strongly what strangers share besides their bundle is held to chance,
+/// in pairs of the prior per pair observed. Left free, these classes take over
+/// matches with a damaged field; fixed, they miss what relatives share.
+const STRANGER_HOLD: f64 = 1.0;
+
+/// In a bundle of one field: the level of values that differ.
+const DIFFERENT: usize = 1;
+
+/// One way for a pair to come about, as it is thought to be at first.
+struct Prior {
+    name: String,
+    /// Probability of each level of each bundle.
+    probabilities: Vec<Vec<f64>>,
+    /// How strongly each bundle is held to that, in pairs per pair observed.
+    hold: Vec<f64>,
+}
+
+impl Trainer {
+    /// The prior: a match, classes for each bundle shared by strangers, households,
+    /// chance.
+    pub(super) fn prior(&self, chance: &Chance) -> (Vec<String>, Mixture) {
+        let all: Vec<usize> = (0..self.fields.len()).collect();
+        let mut classes = vec![self.free("match", self.seeded(&all, 1.0, chance))];
+        classes.extend((0..self.bundles.len()).flat_map(|bundle| self.strangers(bundle, chance)));
+        let of_household = |role| {
+            matches!(role, Role::FamilyName | Role::Street | Role::City | Role::Postcode | Role::Phone | Role::Device)
+        };
+        let household: Vec<usize> =
+            all.iter().copied().filter(|&field| of_household(self.fields[field].role)).collect();
+        let home = |role| matches!(role, Role::Street | Role::Phone | Role::Device);
+        if household.iter().any(|&field| home(self.fields[field].role)) && household.len() >= 2 {
+            classes.push(self.free("household", self.seeded(&household, SEED_SHARE, chance)));
+        }
+        classes.push(self.free("chance", chance.bundles.clone()));
+        let rest = 1.0 - START_SHARE * (classes.len() - 1) as f64;
+        let mut start = vec![START_SHARE; classes.len()];
+        if let Some(last) = start.last_mut() {
+            *last = rest.max(START_SHARE);
+        }
+        let (mut names, mut probabilities, mut hold) = (Vec::new(), Vec::new(), Vec::new());
+        for class in classes {
+            names.push(class.name);
+            probabilities.push(class.probabilities);
+            hold.push(class.hold);
+        }
+        (names, Mixture { shares: start, probabilities, hold })
+    }
+
+    /// A class that is held to nothing.
+    fn free(&self, name: &str, probabilities: Vec<Vec<f64>>) -> Prior {
+        Prior { name: name.to_owned(), probabilities, hold: vec![0.0; self.bundles.len()] }
+    }
+
+    /// Strangers who share a bundle and all else by chance; those whose addresses
+    /// of mail are alike, by the name these are made of.
+    fn strangers(&self, bundle: usize, chance: &Chance) -> Vec<Prior> {
+        let is_mail = matches!(self.bundles[bundle].as_slice(), &[field] if self.fields[field].role == Role::Email);
+        let names = |role| matches!(role, Role::GivenName | Role::FamilyName | Role::FullName);
+        let names: Vec<usize> = (0..self.bundles.len()).filter(|&other| is_mail && self.tells(other, names)).collect();
+        if !names.is_empty() {
+            return names.into_iter().map(|name| self.mail_of_name(bundle, name, chance)).collect();
+        }
+        let hold = (0..self.bundles.len()).map(|other| if other == bundle { 0.0 } else { STRANGER_HOLD });
+        let probabilities = self.seeded(&self.bundles[bundle], SEED_SHARE, chance);
+        vec![Prior { name: self.bundle_name(bundle), probabilities, hold: hold.collect() }]
+    }
+
+    /// Strangers whose addresses of mail are alike, being made of a name that they
+    /// share and often of the year of birth: so these are not held to chance, and
+    /// addresses that differ, or that one has not, are of no such pair.
+    fn mail_of_name(&self, mail: usize, name: usize, chance: &Chance) -> Prior {
+        let seeds = [self.bundles[mail].as_slice(), self.bundles[name].as_slice()].concat();
+        let mut probabilities = self.seeded(&seeds, SEED_SHARE, chance);
+        let levels = &mut probabilities[mail];
+        levels[..=DIFFERENT].fill(0.0);
+        let alike: f64 = levels.iter().sum();
+        for level in levels {
+            *level /= alike.max(f64::MIN_POSITIVE);
+        }
+        let part_of_mail = |role| matches!(role, Role::GivenName | Role::FamilyName | Role::FullName | Role::BirthDate);
+        let is_free = |bundle: usize| bundle == mail || self.tells(bundle, part_of_mail);
+        let hold = (0..self.bundles.len()).map(|bundle| if is_free(bundle) { 0.0 } else { STRANGER_HOLD }).collect();
+        Prior { name: format!("{} + {}", self.bundle_name(mail), self.bundle_name(name)), probabilities, hold }
+    }
+
+    /// Whether a bundle has a field of such a role.
+    fn tells(&self, bundle: usize, of: impl Fn(Role) -> bool) -> bool {
+        self.bundles[bundle].iter().any(|&field| of(self.fields[field].role))
+    }
+
+    fn bundle_name(&self, bundle: usize) -> String {
+        let names: Vec<&str> = self.bundles[bundle].iter().map(|&field| self.fields[field].name.as_str()).collect();
+        names.join(" + ")
+    }
+
+    /// Match prior on the seed fields, chance elsewhere; bundle by bundle.
+    fn seeded(&self, seeds: &[usize], share: f64, chance: &Chance) -> Vec<Vec<f64>> {
+        let levels: Vec<Vec<f64>> = (0..self.fields.len())
+            .map(|field| if seeds.contains(&field) { self.match_prior(field) } else { chance.fields[field].clone() })
+            .collect();
+        let bundle = |(bundle, chance_of): (&Vec<usize>, &Vec<f64>)| {
+            if !bundle.iter().any(|field| seeds.contains(field)) {
+                return chance_of.clone();
+            }
+            let seeded = self.product(bundle, &chance.fields, &levels);
+            seeded.iter().zip(chance_of).map(|(seeded, chance)| share * seeded + (1.0 - share) * chance).collect()
+        };
+        self.bundles.iter().zip(&chance.bundles).map(bundle).collect()
+    }
+
+    /// Prior of a level, given a match: the more alike, the likelier.
+    fn match_prior(&self, field: usize) -> Vec<f64> {
+        let levels = radix(self.measures[field]);
+        let raw: Vec<f64> = (1..levels).map(|level| (PRIOR_SLOPE * level as f64).exp()).collect();
+        let sum: f64 = raw.iter().sum();
+        std::iter::once(1.0).chain(raw.into_iter().map(|weight| weight / sum)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::compare::Measure;
+    use super::super::super::em::{Sample, fit};
+    use super::super::super::generic::Limits;
+    use super::super::super::model::FieldModel;
+    use super::*;
+
+    fn trainer(roles: &[(&str, Role, Measure)]) -> Trainer {
+        let field = |&(name, role, measure): &(&str, Role, Measure)| FieldModel {
+            name: name.into(),
+            role,
+            measure,
+            day_order: None,
+            house_number: None,
+            generic: Limits::default(),
+            common: Vec::new(),
+        };
+        Trainer::new(roles.iter().map(field).collect(), 1000, 1000)
+    }
+
+    #[test]
+    fn strangers_of_like_mail_share_the_name_it_is_made_of() {
+        let (given, mail) = (("first", Role::GivenName, Measure::Given), ("mail", Role::Email, Measure::Email));
+        let trainer = trainer(&[given, mail, ("city", Role::City, Measure::Words)]);
+        let (names, prior) = trainer.prior(&trainer.chance(&Vec::new()));
+        assert_eq!(names, ["match", "first", "mail + first", "city", "chance"]);
+        assert_eq!(prior.hold[2], [0.0, 0.0, STRANGER_HOLD]);
+        let sample = Sample { patterns: vec![(vec![1, 0, 1], 900.0), (vec![1, 1, 2], 50.0), (vec![6, 3, 1], 50.0)] };
+        let of_mail = &fit(&sample, &prior).probabilities[2][1];
+        assert!(of_mail[..=DIFFERENT].iter().all(|&share| share.abs() < f64::MIN_POSITIVE), "{of_mail:?}");
+        assert!((of_mail.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{of_mail:?}");
+    }
+
+    #[test]
+    fn mail_without_names_is_shared_like_anything_else() {
+        let trainer = trainer(&[("mail", Role::Email, Measure::Email), ("city", Role::City, Measure::Words)]);
+        let (names, prior) = trainer.prior(&trainer.chance(&Vec::new()));
+        assert_eq!(names, ["match", "mail", "city", "chance"]);
+        assert!((prior.probabilities[1][0][0] - 1.0).abs() < 1e-9);
+    }
+}
