@@ -196,15 +196,20 @@ impl Met {
 
 /// The rows of sorted entries that share an open key, the last of each marked.
 pub(crate) fn grouped(entries: &[u64], most: usize) -> Vec<u32> {
-    let row = |entry: &u64| super::block::row(*entry);
     let mut members = Vec::new();
     for group in entries.chunk_by(|one, other| super::block::same_key(*one, *other)) {
-        if (2..=most).contains(&group.len()) {
-            members.extend(group.iter().map(row));
-            if let Some(last) = members.last_mut() {
-                *last |= LAST;
-            }
-        }
+        add_open(&mut members, group.iter().map(|&entry| super::block::row(entry)), most);
     }
     members
+}
+
+/// Adds the rows that carry a key, the last marked, if it is open: if at least two
+/// and at most `most` do.
+pub(crate) fn add_open(members: &mut Vec<u32>, rows: impl ExactSizeIterator<Item = u32>, most: usize) {
+    if (2..=most).contains(&rows.len()) {
+        members.extend(rows);
+        if let Some(last) = members.last_mut() {
+            *last |= LAST;
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::super::super::block::{Parted, telling};
 use super::super::super::keys::{Key, Keys};
-use super::super::super::open::{LAST, Open};
+use super::super::super::open::{Open, add_open};
 use super::super::super::texts::Places;
 use super::super::super::threads::{joined, map_each};
 use super::super::bases::Base;
@@ -39,7 +39,7 @@ impl Postings {
                 return (Pairs::new(), members);
             }
             let sorted = telling(&parted, rule).sorted();
-            let pairs = Pairs::of_sorted(&sorted, |slots| add_open(&mut members, slots, most));
+            let pairs = Pairs::of_sorted(&sorted, |slots| add_open(&mut members, slots.iter().copied(), most));
             (pairs, members)
         });
         self.pairs.clear();
@@ -74,7 +74,7 @@ impl Postings {
             let slots = &slots[starts[number as usize] as usize..starts[number as usize + 1] as usize];
             if !slots.is_empty() {
                 carried.bases.get_mut(number).group = self.carriers.group(slots);
-                add_open(&mut open, slots, carried.open);
+                add_open(&mut open, slots.iter().copied(), carried.open);
             }
         }
         open
@@ -98,14 +98,4 @@ fn numbered(keys: &Keys) -> (Vec<u32>, Vec<Base>) {
         }
     }
     (numbers, bases)
-}
-
-/// Adds the carriers of a key, the last marked, if it is open.
-fn add_open(members: &mut Vec<u32>, slots: &[u32], most: usize) {
-    if (2..=most).contains(&slots.len()) {
-        members.extend_from_slice(slots);
-        if let Some(last) = members.last_mut() {
-            *last |= LAST;
-        }
-    }
 }
