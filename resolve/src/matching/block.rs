@@ -231,6 +231,6 @@ mod tests {
             open.partners(row, &mut partners);
             all += partners.len();
         }
-        assert!(met < all, "{met} of {all}");
+        assert!(met * 100 < all * 97, "{met} of {all}");
     }
 }
