@@ -76,6 +76,12 @@ pub struct FieldModel {
 }
 
 impl FieldModel {
+    /// A field without limits or common values, whose dates are written as each table shows.
+    pub(crate) fn new(name: impl Into<String>, role: Role, measure: Measure) -> Self {
+        let (generic, common) = (Limits::default(), Vec::new());
+        Self { name: name.into(), role, measure, day_order: None, house_number: None, generic, common }
+    }
+
     /// The bands of common values, by their hashes.
     pub(crate) fn bands(&self) -> FastMap<u64, u8> {
         self.common.iter().copied().collect()
@@ -312,15 +318,7 @@ mod tests {
     use super::*;
 
     fn model() -> Model {
-        let field = FieldModel {
-            name: "id".into(),
-            role: Role::SourceId,
-            measure: Measure::Exact,
-            day_order: None,
-            house_number: None,
-            generic: Limits::default(),
-            common: Vec::new(),
-        };
+        let field = FieldModel::new("id", Role::SourceId, Measure::Exact);
         let class = |name: &str, pairs, exact| Class {
             name: name.into(),
             pairs,

@@ -377,15 +377,7 @@ mod tests {
 
     #[test]
     fn what_another_class_explains_is_not_chance() {
-        let field = |name: &str| FieldModel {
-            name: name.into(),
-            role: Role::Text,
-            measure: Measure::Exact,
-            day_order: None,
-            house_number: None,
-            generic: Limits::default(),
-            common: Vec::new(),
-        };
+        let field = |name: &str| FieldModel::new(name, Role::Text, Measure::Exact);
         let trainer = Trainer::new(vec![field("street"), field("name")], 1000, 1000);
         let random: Counted = vec![(pattern([1, 1]), 99_000.0), (pattern([1, 2]), 900.0), (pattern([2, 1]), 100.0)];
         let chance_of_street = |household: f64| {

@@ -27,13 +27,9 @@ fn model() -> Model {
         _ => Limits::default(),
     };
     let field = |(role, measure): (Role, Measure)| FieldModel {
-        name: format!("{role:?}"),
-        role,
-        measure,
         day_order: Some(DayOrder::DayFirst),
-        house_number: None,
         generic: limits(role),
-        common: Vec::new(),
+        ..FieldModel::new(format!("{role:?}"), role, measure)
     };
     let class = |name: &str, pairs: f64, slope: f64| {
         let levels = |measure: &Measure| {

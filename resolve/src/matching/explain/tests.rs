@@ -4,7 +4,6 @@ use super::game::{Game, PLAYERS_MAX, members, shapley};
 use super::*;
 use crate::matching::cluster::Cut;
 use crate::matching::field::{FIELDS_MAX, Pattern};
-use crate::matching::generic::Limits;
 use crate::matching::keys::KeyWeights;
 use crate::matching::levels::{Levels, Part, Test};
 use crate::matching::model::{MODEL_VERSION, Scorer, radix};
@@ -48,15 +47,7 @@ fn model(fields: usize, seed: u64) -> Model {
 }
 
 fn field(place: usize, (role, measure): (Role, Measure)) -> FieldModel {
-    FieldModel {
-        name: format!("field{place}"),
-        role,
-        measure,
-        day_order: None,
-        house_number: None,
-        generic: Limits::default(),
-        common: Vec::new(),
-    }
+    FieldModel::new(format!("field{place}"), role, measure)
 }
 
 /// A pattern of these draws, missing where they are small.

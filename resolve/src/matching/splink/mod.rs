@@ -9,7 +9,6 @@
 mod condition;
 
 use self::condition::{Condition, read};
-use super::generic::Limits;
 use super::keys::KeyWeights;
 use super::levels::{Levels, Part, Test};
 use super::role::{Role, by_name};
@@ -152,13 +151,6 @@ fn model(compared: Vec<Compared>, share: f64) -> Result<Model> {
 }
 
 fn field(compared: Compared) -> FieldModel {
-    FieldModel {
-        role: by_name(&compared.column).filter(|role| !matches!(role, Role::Ignored(_))).unwrap_or(Role::Text),
-        name: compared.column,
-        measure: Measure::Levels(compared.levels),
-        day_order: None,
-        house_number: None,
-        generic: Limits::default(),
-        common: Vec::new(),
-    }
+    let role = by_name(&compared.column).filter(|role| !matches!(role, Role::Ignored(_))).unwrap_or(Role::Text);
+    FieldModel::new(compared.column, role, Measure::Levels(compared.levels))
 }

@@ -135,20 +135,11 @@ impl Trainer {
 mod tests {
     use super::super::super::compare::Measure;
     use super::super::super::em::{Sample, fit};
-    use super::super::super::generic::Limits;
     use super::super::super::model::FieldModel;
     use super::*;
 
     fn trainer(roles: &[(&str, Role, Measure)]) -> Trainer {
-        let field = |&(name, role, measure): &(&str, Role, Measure)| FieldModel {
-            name: name.into(),
-            role,
-            measure,
-            day_order: None,
-            house_number: None,
-            generic: Limits::default(),
-            common: Vec::new(),
-        };
+        let field = |&(name, role, measure): &(&str, Role, Measure)| FieldModel::new(name, role, measure);
         Trainer::new(roles.iter().map(field).collect(), 1000, 1000)
     }
 
