@@ -8,7 +8,6 @@ use crate::load::FINGERPRINT;
 use crate::nodes::Nodes;
 use crate::observe::Evident;
 use crate::overlay::Overlay;
-use crate::packed::unpack;
 use crate::regroup::{regroup, write_graph};
 use crate::settle::Items;
 use crate::state::{Base, Inner, Table};
@@ -90,8 +89,7 @@ impl Inner {
         mode: Mode,
     ) -> Result<Applied> {
         let position_key = key(b'P', &[&partition.to_be_bytes()]);
-        let position = self.store.get(&position_key)?;
-        let position = position.map_or(Ok(Number(0)), |bytes| unpack(&position_key, &bytes))?.0;
+        let position = self.read(&position_key)?.unwrap_or(Number(0)).0;
         let values = values.into_iter().filter(|(offset, _)| *offset >= position);
         let (mut batch, mut applied) = self.work(partition, values, mode)?;
         batch.overlay.write(position_key, &Number(next.max(position)));
