@@ -89,7 +89,7 @@ fn gateway(
     folder: &DataDir,
     log: &Arc<dyn Log>,
     registry: &Registry,
-) -> anyhow::Result<impl Answers + Sync + use<>> {
+) -> anyhow::Result<impl Answers + use<>> {
     let sources = settings.http_sources(folder)?;
     let webhooks = webhooks::mounted(&settings.config)?;
     let metrics = tributary_ingest::Metrics::new(registry)?;

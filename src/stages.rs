@@ -84,7 +84,7 @@ impl Stages {
     }
 
     /// Starts the ingest port.
-    pub fn take_in(&mut self, listener: TcpListener, gateway: impl Answers + Sync, settings: ServeSettings) {
+    pub fn take_in(&mut self, listener: TcpListener, gateway: impl Answers, settings: ServeSettings) {
         self.intake.spawn_on(serve(listener, gateway, settings, self.intake_stop.clone()), &self.fronts.ingest);
     }
 
@@ -160,7 +160,7 @@ async fn drain(stages: &mut Stage) {
 
 async fn serve(
     listener: TcpListener,
-    service: impl Answers + Sync,
+    service: impl Answers,
     settings: ServeSettings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {

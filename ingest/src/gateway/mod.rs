@@ -93,7 +93,7 @@ impl GatewayState {
 
 /// What the ingest port serves. No router: its paths are those above, and each
 /// request would cost it allocations.
-pub fn service(state: GatewayState) -> impl Answers + Sync {
+pub fn service(state: GatewayState) -> impl Answers {
     tower::service_fn(move |request| {
         let state = state.clone();
         async move { Ok(dispatch(&state, request).await) }
