@@ -20,6 +20,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tributary_resolve::matching::{Change, Cut, Engine, Item, Model, Options, Table, differing_pairs, run};
 
+/// That of the program, so that it allocates as fast.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct Arguments {
     file: String,
     key: String,
