@@ -2,8 +2,10 @@
 
 use super::bounds::Bounds;
 use super::cluster::{Cut, Node, NodeEdge, solve_all, units};
+use super::columns::{prepare, prepare_as};
+use super::comparer::{Comparer, Fields};
 use super::counting::grouped;
-use super::field::{Comparer, Field, Fields, prepare, prepare_as};
+use super::field::Field;
 use super::generic::{self, Limits};
 use super::hash::FastMap;
 use super::keys::Keys;

@@ -127,7 +127,7 @@ fn different(field: &Field, counts: &[u32], signatures: &[u32], limit: u32) -> V
 
 #[cfg(test)]
 mod tests {
-    use super::super::field::prepare;
+    use super::super::columns::prepare;
     use super::super::role::Recognised;
     use super::super::table::Column;
     use super::*;

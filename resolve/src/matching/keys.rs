@@ -1,7 +1,8 @@
 //! Base keys of records: what two records of one person are likely to share,
 //! each with the bits that sharing it is worth.
 
-use super::field::{Field, Fields};
+use super::comparer::Fields;
+use super::field::Field;
 use super::hash::{FastMap, text};
 use super::role::Role;
 use super::{nickname, normalise};

@@ -7,7 +7,8 @@
 //! `p = n_0 prod theta_0 / sum_k n_k prod theta_k`, and the match weight is
 //! `log2(p / (1 - p))` in bits.
 
-use super::field::{Field, Pattern};
+use super::comparer::Pattern;
+use super::field::Field;
 use super::generic::Limits;
 use super::hash::FastMap;
 use super::keys::KeyWeights;

@@ -47,7 +47,7 @@ fn last_word(role: Role, name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::super::Column;
-    use super::super::field::prepare;
+    use super::super::columns::prepare;
     use super::super::role::Recognised;
     use super::*;
 

@@ -3,8 +3,8 @@
 use super::batch::{Options, Ready};
 use super::block::{entries, same_key};
 use super::bounds::Bounds;
+use super::comparer::Fields;
 use super::explain::rule_name;
-use super::field::Fields;
 use super::keys::Keys;
 use super::open::Open;
 use super::role::Recognised;

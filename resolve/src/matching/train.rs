@@ -4,8 +4,9 @@
 mod classes;
 
 use super::absence::weigh_missing;
+use super::comparer::{Comparer, Fields, Pattern};
 use super::em::{Sample, fit};
-use super::field::{Comparer, Field, Fields, Pattern};
+use super::field::Field;
 use super::generic::Limits;
 use super::hash::{FastMap, mix, pair};
 use super::identifiers::{Identifier, chance_of, is_identifier, sharpen};

@@ -5,41 +5,21 @@
 //! without generic values; where the two differ, what was received is kept
 //! beside it. Whether a value is generic is a count over items.
 
+mod dictionary;
 mod filling;
 
 use super::super::compare::Value;
-use super::super::field::{Field, Fields, SEVERAL, normal_values};
-use super::super::generic::{Limits, signature};
-use super::super::hash::{FastMap, FastSet, text};
+use super::super::comparer::Fields;
+use super::super::field::{Field, normal_values};
+use super::super::generic::signature;
+use super::super::hash::{FastMap, FastSet};
 use super::super::model::Model;
 use super::super::normalise::DayOrder;
 use super::super::role::Role;
-use super::super::table::MISSING;
-use super::members::{Group, Members};
-use super::slots::Slots;
+use dictionary::{Dictionary, identity};
 
 /// A field's place in the model and the code of one of its values.
 pub(super) type Valued = (u8, u32);
-
-#[derive(Clone, Debug)]
-struct Dictionary {
-    /// Codes by the identities of their values.
-    codes: Slots,
-    /// Items that received each value.
-    uses: Vec<u32>,
-    free: Vec<u32>,
-    free_sets: Vec<u32>,
-    bands: FastMap<u64, u8>,
-    limits: Limits,
-    /// The slots that received each value; only of fields with limits.
-    carriers: Vec<Group>,
-    members: Members,
-    generic: FastSet<u32>,
-    /// Values that decisions call generic, and how many of them do.
-    banned: FastMap<u64, u32>,
-    /// A code came to name another value.
-    recycled: bool,
-}
 
 /// The contents of all items; see the head of this file.
 #[derive(Debug)]
@@ -57,105 +37,16 @@ pub(super) struct Contents {
     written: FastSet<u32>,
 }
 
-/// What identifies a value among those of its field.
-fn identity(normal: &str) -> u64 {
-    text(4, normal)
-}
-
-impl Dictionary {
-    fn is_limited(&self) -> bool {
-        self.limits.any()
-    }
-
-    /// The slots that received a value.
-    fn carriers(&self, code: u32) -> impl Iterator<Item = u32> + '_ {
-        self.members.each(&self.carriers[code as usize]).take(self.uses[code as usize] as usize)
-    }
-
-    /// Counts a slot that received a value.
-    fn enter(&mut self, code: u32, slot: u32) {
-        let uses = &mut self.uses[code as usize];
-        *uses += 1;
-        if self.limits.any() {
-            let group = &mut self.carriers[code as usize];
-            *group = if *uses == 1 { Group::alone(slot) } else { self.members.add(*group, slot) };
-        }
-    }
-
-    /// Counts off a slot that received a value.
-    fn leave(&mut self, code: u32, slot: u32) {
-        self.uses[code as usize] -= 1;
-        if self.limits.any() {
-            let group = &mut self.carriers[code as usize];
-            *group = self.members.remove(*group, slot).unwrap_or(Group::alone(0));
-        }
-    }
-}
-
-impl Dictionary {
-    /// The code of a value, a new one if need be; it is not used by it.
-    fn intern(&mut self, field: &mut Field, normal: String) -> u32 {
-        let identity = identity(&normal);
-        if let Some(code) = self.code(field, identity) {
-            return code;
-        }
-        let code = self.add(field, normal, identity);
-        self.codes.insert(identity, code);
-        code
-    }
-
-    /// The code of the value of an identity.
-    fn code(&self, field: &Field, identity: u64) -> Option<u32> {
-        self.codes.get(identity, |code| self::identity(field.values[code as usize].text()))
-    }
-
-    /// Adds a value that there is not; it is not found by its identity yet.
-    fn add(&mut self, field: &mut Field, normal: String, identity: u64) -> u32 {
-        let rare = field.measure.bands() - 1;
-        let code = self.free.pop().unwrap_or(field.values.len() as u32);
-        if code as usize == field.values.len() {
-            field.values.push(Value::new(normal));
-            field.bands.push(rare);
-            self.uses.push(0);
-            if self.limits.any() {
-                self.carriers.push(Group::alone(0));
-            }
-        } else {
-            field.values[code as usize] = Value::new(normal);
-            self.recycled = true;
-        }
-        let band = || self.bands.get(&field.value_hash(code as usize)).copied();
-        field.bands[code as usize] = if self.bands.is_empty() { rare } else { band().unwrap_or(rare) };
-        if self.banned.contains_key(&identity) {
-            self.generic.insert(code);
-        }
-        code
-    }
-}
-
 impl Contents {
     pub(super) fn new(model: &Model) -> Self {
         let field = |field: &super::super::FieldModel| {
             let day_order = field.day_order.unwrap_or(DayOrder::DayFirst);
             Field::new(field.name.clone(), field.role, day_order).measured_by(field.measure)
         };
-        let dictionary = |field: &super::super::FieldModel| Dictionary {
-            codes: Slots::new(),
-            uses: Vec::new(),
-            free: Vec::new(),
-            free_sets: Vec::new(),
-            bands: field.bands(),
-            limits: field.generic,
-            carriers: Vec::new(),
-            members: Members::default(),
-            generic: FastSet::default(),
-            banned: FastMap::default(),
-            recycled: false,
-        };
         let of = |role| model.fields.iter().position(|field| field.role == role).map(|place| place as u8);
         Self {
             fields: Fields::new(model.fields.iter().map(field).collect(), Vec::new()),
-            dictionaries: model.fields.iter().map(dictionary).collect(),
+            dictionaries: model.fields.iter().map(Dictionary::new).collect(),
             names: [of(Role::GivenName), of(Role::FamilyName), of(Role::FullName)],
             received: FastMap::default(),
             signatures: Vec::new(),
@@ -236,15 +127,16 @@ impl Contents {
     }
 
     fn put(&mut self, slot: u32, place: usize, values: &[u32]) {
-        self.free_set(place, self.fields.codes(slot)[place]);
-        let code = self.pack(place, values);
+        let dictionary = &mut self.dictionaries[place];
+        dictionary.unpack(self.fields.codes(slot)[place]);
+        let code = dictionary.pack(&mut self.fields.all[place], values);
         self.fields.set(slot, place, code);
     }
 
     /// The code of a value, a new one if need be; it is not used by it.
     fn intern(&mut self, place: usize, normal: String) -> u32 {
         let code = self.dictionaries[place].intern(&mut self.fields.all[place], normal);
-        if self.dictionaries[place].uses[code as usize] == 0 {
+        if self.dictionaries[place].uses(code) == 0 {
             self.released.push((place as u8, code));
         }
         code
@@ -271,7 +163,7 @@ impl Contents {
     pub(super) fn ban(&mut self, place: usize, value: &str, on: bool) -> Vec<Valued> {
         let identities = self.identities(place, value);
         for &identity in &identities {
-            count(&mut self.dictionaries[place].banned, identity, on);
+            self.dictionaries[place].ban(identity, on);
         }
         self.known(place, &identities)
     }
@@ -320,9 +212,7 @@ impl Contents {
         suspects.dedup();
         for (field, code) in suspects {
             let is_generic = self.is_generic(field as usize, code);
-            let generic = &mut self.dictionaries[field as usize].generic;
-            let flipped = if is_generic { generic.insert(code) } else { generic.remove(&code) };
-            if flipped {
+            if self.dictionaries[field as usize].set_generic(code, is_generic) {
                 dirty.extend(self.carriers(field as usize, code));
             }
         }
@@ -330,13 +220,12 @@ impl Contents {
 
     fn is_generic(&self, place: usize, code: u32) -> bool {
         let dictionary = &self.dictionaries[place];
-        let identity = || identity(self.fields.all[place].values[code as usize].text());
-        if !dictionary.banned.is_empty() && dictionary.banned.contains_key(&identity()) {
+        if dictionary.is_banned(|| identity(self.fields.all[place].values[code as usize].text())) {
             return true;
         }
         let (carriers, signatures) = (dictionary.limits.carriers, dictionary.limits.signatures);
         let above = |count: usize, limit: Option<u32>| limit.is_some_and(|limit| count > limit as usize);
-        let uses = dictionary.uses[code as usize] as usize;
+        let uses = dictionary.uses(code);
         if !above(uses, carriers) && !above(uses, signatures) {
             return false;
         }
@@ -372,8 +261,8 @@ impl Contents {
 
     /// What is left of a cell, as it is compared.
     fn kept(&self, slot: u32, place: usize) -> Vec<u32> {
-        let generic = &self.dictionaries[place].generic;
-        let keep = |code: &u32| !generic.contains(code) && !self.is_detached(slot, place, *code);
+        let dictionary = &self.dictionaries[place];
+        let keep = |code: &u32| !dictionary.is_generic(*code) && !self.is_detached(slot, place, *code);
         let received = self.received(slot, place);
         self.fields.all[place].compared(received.into_iter().filter(keep))
     }
@@ -409,55 +298,22 @@ impl Contents {
 
     /// Whether a cell holds all that was received, and none of it reads as missing.
     fn is_plain(&self, slot: u32, place: usize) -> bool {
-        let generic = &self.dictionaries[place].generic;
+        let dictionary = &self.dictionaries[place];
         let values = self.fields.all[place].values_of(&self.fields.codes(slot)[place]);
-        let is_kept = |code: &u32| !generic.contains(code) && !self.is_detached(slot, place, *code);
+        let is_kept = |code: &u32| !dictionary.is_generic(*code) && !self.is_detached(slot, place, *code);
         !self.received.contains_key(&(slot, place as u8)) && values.iter().all(is_kept)
-    }
-
-    fn free_set(&mut self, place: usize, code: u32) {
-        if (SEVERAL..MISSING).contains(&code) {
-            self.dictionaries[place].free_sets.push(code - SEVERAL);
-        }
-    }
-
-    fn pack(&mut self, place: usize, values: &[u32]) -> u32 {
-        let sets = &mut self.fields.all[place].sets;
-        match *values {
-            [] => MISSING,
-            [only] => only,
-            _ => {
-                let free = self.dictionaries[place].free_sets.pop().unwrap_or(sets.len() as u32);
-                if free as usize == sets.len() {
-                    sets.push(values.into());
-                } else {
-                    sets[free as usize] = values.into();
-                }
-                SEVERAL + free
-            }
-        }
     }
 
     /// The fields whose codes may name other values than when last asked.
     pub(super) fn recycled(&mut self) -> Vec<usize> {
-        (0..self.width()).filter(|&place| std::mem::take(&mut self.dictionaries[place].recycled)).collect()
+        (0..self.width()).filter(|&place| self.dictionaries[place].take_recycled()).collect()
     }
 
     /// Lets go of values no item has any more.
     pub(super) fn finish(&mut self) {
         for (field, code) in std::mem::take(&mut self.released) {
             let place = field as usize;
-            let (dictionary, field) = (&mut self.dictionaries[place], &mut self.fields.all[place]);
-            if dictionary.uses[code as usize] > 0 {
-                continue;
-            }
-            let identity = identity(field.values[code as usize].text());
-            if dictionary.code(field, identity) == Some(code) {
-                dictionary.codes.remove(identity, code);
-                dictionary.generic.remove(&code);
-                dictionary.free.push(code);
-                field.values[code as usize] = Value::new(String::new());
-            }
+            self.dictionaries[place].let_go(&mut self.fields.all[place], code);
         }
     }
 
@@ -476,8 +332,8 @@ impl Contents {
             let beside: usize = field.values.iter().map(Value::bytes_beside).sum();
             values += beside + field.values.capacity() * (size_of::<Value>() + 1 + size_of::<u32>());
             values += field.sets.iter().map(|set| 16 + size_of_val(&**set)).sum::<usize>();
-            by_text += dictionary.codes.bytes();
-            carriers += dictionary.carriers.capacity() * size_of::<Group>() + dictionary.members.bytes();
+            let (of_codes, of_carriers) = dictionary.bytes();
+            (by_text, carriers) = (by_text + of_codes, carriers + of_carriers);
         }
         held.extend([("values", values), ("values by text", by_text), ("carriers of values", carriers)]);
         held.push(("codes and signatures", self.fields.bytes() + self.signatures.capacity() * 4));
@@ -485,6 +341,7 @@ impl Contents {
     }
 }
 
+/// Counts a key, or counts one off.
 fn count<K: std::hash::Hash + Eq>(counts: &mut FastMap<K, u32>, key: K, on: bool) {
     let counted = counts.entry(key);
     if on {

@@ -2,7 +2,8 @@
 //! all that is live; and wrong shortcuts, each of which must be caught.
 
 use super::super::block::block_keys;
-use super::super::field::{Comparer, Fields, prepare_as};
+use super::super::columns::prepare_as;
+use super::super::comparer::{Comparer, Fields};
 use super::super::generic::{Limits, signature};
 use super::super::hash::{mix, pair};
 use super::super::keys::{Keys, shared};

@@ -1,8 +1,8 @@
 //! Loading all items at once, on threads: what a batch does, and what then is
 //! kept of it.
 
+use super::super::comparer::Comparer;
 use super::super::decision::Decision;
-use super::super::field::Comparer;
 use super::super::hash::FastMap;
 use super::super::keys::Keys;
 use super::super::model::Scorer;

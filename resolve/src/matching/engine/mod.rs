@@ -31,8 +31,8 @@ mod tally;
 
 use super::bounds::Bounds;
 use super::cluster::{Cut, Reason};
+use super::comparer::{Caches, Comparer};
 use super::decision::{Decision, Decisions};
-use super::field::{Caches, Comparer};
 use super::hash::FastMap;
 use super::keys::Weigher;
 use super::model::{Memory, Model, Score, Scorer};
@@ -377,7 +377,7 @@ impl Engine {
 
     fn forget_recycled(&mut self) {
         for field in self.contents.recycled() {
-            super::field::forget(&mut self.caches, field);
+            super::comparer::forget(&mut self.caches, field);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What bundles of a pair are worth together and each by itself.
 
-use crate::matching::field::{FIELDS_MAX, Pattern};
+use crate::matching::comparer::Pattern;
+use crate::matching::field::FIELDS_MAX;
 use crate::matching::model::{Model, Score, Scorer};
 
 /// Most players: the scores of all their coalitions are computed.

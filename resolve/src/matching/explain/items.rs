@@ -1,7 +1,9 @@
 //! The items that are looked at, made ready as the model compares them.
 
 use crate::matching::cluster::Cut;
-use crate::matching::field::{Comparer, Field, Fields, Pattern, SEVERAL, prepare_as};
+use crate::matching::columns::prepare_as;
+use crate::matching::comparer::{Comparer, Fields, Pattern};
+use crate::matching::field::{Field, SEVERAL};
 use crate::matching::model::{Model, Score, Scorer};
 use crate::matching::role::{Recognised, Role};
 use crate::matching::table::{Column, MISSING, Table};

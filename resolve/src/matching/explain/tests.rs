@@ -3,7 +3,8 @@
 use super::game::{Game, PLAYERS_MAX, members, shapley};
 use super::*;
 use crate::matching::cluster::Cut;
-use crate::matching::field::{FIELDS_MAX, Pattern};
+use crate::matching::comparer::Pattern;
+use crate::matching::field::FIELDS_MAX;
 use crate::matching::keys::KeyWeights;
 use crate::matching::levels::{Levels, Part, Test};
 use crate::matching::model::{MODEL_VERSION, Scorer, radix};

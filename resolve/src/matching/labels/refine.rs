@@ -1,6 +1,6 @@
 //! Learns a refinement, no stronger than labels held back bear out.
 
-use super::super::field::{Comparer, Fields, Pattern};
+use super::super::comparer::{Comparer, Fields, Pattern};
 use super::super::hash::{FastMap, FastSet, mix};
 use super::super::model::{Model, Scorer};
 use super::Label;

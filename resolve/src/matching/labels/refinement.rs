@@ -1,7 +1,8 @@
 //! What labels add to a model: a correction of the match weight that is a
 //! function of a pair's levels, in whole numbers.
 
-use super::super::field::{FIELDS_MAX, Pattern};
+use super::super::comparer::Pattern;
+use super::super::field::FIELDS_MAX;
 use super::super::model::Model;
 use serde::{Deserialize, Serialize};
 

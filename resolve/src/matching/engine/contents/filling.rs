@@ -1,15 +1,15 @@
 //! Taking in the contents of all items at once: field by field, on threads, their
 //! slots in the order of their names.
 
-use super::super::super::field::{Field, Fields, SEVERAL, normal_values};
+use super::super::super::comparer::Fields;
+use super::super::super::field::{Field, SEVERAL, normal_values};
 use super::super::super::hash::{FastMap, FastSet, text};
 use super::super::super::near;
 use super::super::super::table::MISSING;
 use super::super::super::threads::{map_each, map_parts};
 use super::super::Item;
-use super::super::members::{Group, Members};
-use super::super::slots::Slots;
-use super::{Contents, Dictionary, Valued, identity};
+use super::dictionary::{Dictionary, identity};
+use super::{Contents, Valued};
 
 /// One field of all items, in their order.
 struct Read {
@@ -74,15 +74,7 @@ impl Contents {
             let entry = |&(code, item): &(u32, u32)| (code, slot(item));
             let mut carriers: Vec<(u32, u32)> = all.carriers[place].iter().map(entry).collect();
             carriers.sort_unstable();
-            let (mut members, mut groups) =
-                (Members::default(), vec![Group::alone(0); all.dictionaries[place].carriers.len()]);
-            let mut slots = Vec::new();
-            for carriers in carriers.chunk_by(|one, other| one.0 == other.0) {
-                slots.clear();
-                slots.extend(carriers.iter().map(|(_, slot)| *slot));
-                groups[carriers[0].0 as usize] = members.group(&slots);
-            }
-            (codes, groups, members)
+            (codes, all.dictionaries[place].grouped(&carriers))
         });
         let (mut dirty, mut suspects) = (FastSet::default(), Vec::new());
         for (place, received) in all.received.into_iter().enumerate() {
@@ -93,9 +85,9 @@ impl Contents {
         }
         let mut fields = all.fields;
         self.dictionaries = all.dictionaries;
-        for (place, (codes, carriers, members)) in ordered.into_iter().enumerate() {
+        for (place, (codes, carriers)) in ordered.into_iter().enumerate() {
             fields[place].codes = codes;
-            (self.dictionaries[place].carriers, self.dictionaries[place].members) = (carriers, members);
+            self.dictionaries[place].fill_carriers(carriers);
         }
         self.fields = Fields::new(fields, std::mem::take(&mut self.fields.records));
         self.fields.all.iter_mut().for_each(|field| field.codes = Vec::new());
@@ -139,8 +131,7 @@ impl Contents {
         }
         read.field.values.shrink_to_fit();
         read.field.bands.shrink_to_fit();
-        read.dictionary.uses.shrink_to_fit();
-        read.dictionary.codes = Slots::of(read.codes_of.drain().map(|(identity, code)| (code, identity)));
+        read.dictionary.fill(read.codes_of.drain().map(|(identity, code)| (code, identity)));
         read
     }
 }
@@ -170,9 +161,9 @@ impl Read {
     /// Adds the cell of the next item.
     fn add(&mut self, item: u32, codes: &[u32]) {
         for &code in codes {
-            self.dictionary.uses[code as usize] += 1;
+            self.dictionary.count(code);
         }
-        if !self.dictionary.generic.is_empty() && codes.iter().any(|code| self.dictionary.generic.contains(code)) {
+        if codes.iter().any(|&code| self.dictionary.is_generic(code)) {
             self.generic.push(item);
         }
         if self.dictionary.is_limited() {
@@ -191,13 +182,5 @@ impl Read {
             }
         };
         self.field.codes.push(cell);
-    }
-}
-
-impl Dictionary {
-    /// Values so common that they may be generic.
-    fn suspects(&self) -> impl Iterator<Item = u32> + '_ {
-        let most = [self.limits.carriers, self.limits.signatures].into_iter().flatten().min().unwrap_or(u32::MAX);
-        (0u32..).zip(&self.uses).filter(move |(_, uses)| **uses > most).map(|(code, _)| code)
     }
 }
