@@ -82,8 +82,12 @@ impl Engine {
         let slot = self.slot(id);
         self.contents.receive(slot, values, &mut draft.suspects);
         draft.dirty.insert(slot);
-        if *self.limits[slot as usize] != *limits {
-            self.limits[slot as usize] = limits.into();
+        if self.limits(slot) != limits {
+            if limits.is_empty() {
+                self.limits.remove(&slot);
+            } else {
+                self.limits.insert(slot, limits.into());
+            }
             draft.moved.insert(slot);
         }
         draft.nodes.insert(slot, node);

@@ -19,7 +19,7 @@ impl Engine {
     /// to, faster for many on an engine that never had any.
     pub fn load(&mut self, items: Vec<Item>, decisions: Vec<Decision>, threads: usize) {
         let decisions = decisions.into_iter().map(Change::Decide);
-        if !self.limits.is_empty() {
+        if !self.clusters.is_empty() {
             self.apply(&decisions.chain(items.into_iter().map(Change::Put)).collect::<Vec<_>>());
             return;
         }
@@ -50,14 +50,15 @@ impl Engine {
         let read = self.contents.read_all(&items, threads);
         let order = read.order();
         self.make_room(items.len());
-        let (mut nodes, mut limits) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
+        let mut nodes = Vec::with_capacity(items.len());
         for &place in &order {
             let item = &items[place as usize];
-            self.push_slot(item.id);
+            let slot = self.push_slot(item.id);
             nodes.push(item.node);
-            limits.push(item.limits.as_slice().into());
+            if !item.limits.is_empty() {
+                self.limits.insert(slot, item.limits.as_slice().into());
+            }
         }
-        self.limits = limits;
         self.slots = Slots::of((0..).zip(self.contents.fields.records.iter().copied()));
         let (mut dirty, suspects) = self.contents.fill(read, &order, threads);
         dirty.extend(self.contents.detached_from().filter_map(|item| self.slot_of(item)));

@@ -155,7 +155,8 @@ pub struct Engine {
     decisions: Decisions,
     slots: Slots,
     free: Vec<u32>,
-    limits: Vec<Box<[(u64, u64)]>>,
+    /// Of those slots whose items have any.
+    limits: FastMap<u32, Box<[(u64, u64)]>>,
     /// The cluster of a slot if it is not alone.
     clusters: Vec<Option<Arc<[u32]>>>,
     /// By an item held back and the other one.
@@ -206,7 +207,7 @@ impl Engine {
             decisions: Decisions::default(),
             slots: Slots::new(),
             free: Vec::new(),
-            limits: Vec::new(),
+            limits: FastMap::default(),
             clusters: Vec::new(),
             held: BTreeMap::new(),
             caches: Vec::new(),
@@ -312,10 +313,10 @@ impl Engine {
     /// Bytes held, estimated, by what holds them; looks at every item.
     #[must_use]
     pub fn held(&self) -> Vec<(&'static str, usize)> {
-        let limits: usize = self.limits.iter().map(|limits| size_of_val(&**limits)).sum();
+        let limits: usize = self.limits.values().map(|limits| size_of_val(&**limits)).sum();
         let mut held = vec![
             ("items by id", self.slots.bytes()),
-            ("limits", limits + self.limits.capacity() * size_of::<Box<[(u64, u64)]>>()),
+            ("limits", limits + map_bytes(&self.limits)),
             ("clusters", self.clusters.capacity() * (size_of::<Option<Arc<[u32]>>>() + 8)),
             ("held back", self.held.len() * 32),
         ];
@@ -354,7 +355,6 @@ impl Engine {
     /// Makes room for so many slots and no more.
     fn make_room(&mut self, slots: usize) {
         self.contents.make_room(slots);
-        self.limits.reserve_exact(slots);
         self.clusters.reserve_exact(slots);
         self.graph.resize(slots);
         self.partners.resize(slots);
@@ -362,13 +362,17 @@ impl Engine {
 
     /// Adds a slot for an item; it is not found by the item yet.
     fn push_slot(&mut self, id: u64) -> u32 {
-        let slot = self.limits.len() as u32;
+        let slot = self.clusters.len() as u32;
         self.contents.push(id);
-        self.limits.push(Box::default());
         self.clusters.push(None);
-        self.graph.resize(self.limits.len());
+        self.graph.resize(self.clusters.len());
         self.partners.name(slot, id);
         slot
+    }
+
+    /// See [`Item::limits`].
+    fn limits(&self, slot: u32) -> &[(u64, u64)] {
+        self.limits.get(&slot).map_or(&[], |limits| limits)
     }
 
     fn slot_of(&self, id: u64) -> Option<u32> {

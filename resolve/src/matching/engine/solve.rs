@@ -86,8 +86,7 @@ impl Engine {
         let mut items = group.to_vec();
         items.sort_unstable_by_key(|&slot| self.id(slot));
         items.truncate(self.bounds.node);
-        let mut limits: Vec<(u64, u64)> =
-            group.iter().flat_map(|&slot| self.limits[slot as usize].iter()).copied().collect();
+        let mut limits: Vec<(u64, u64)> = group.iter().flat_map(|&slot| self.limits(slot)).copied().collect();
         limits.sort_unstable();
         limits.dedup();
         Node { hash: items.first().map_or(0, |&slot| self.id(slot)), items, limits }
