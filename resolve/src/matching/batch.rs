@@ -86,7 +86,7 @@ pub fn run(table: Table, options: &Options) -> Result<Outcome> {
     ready.take_order(&near::order(&ready.fields));
     let Ready { order, found, generic_values, fields, records, .. } = ready;
     let mut fields = Fields::new(fields, records);
-    let keys = Keys::new(&fields);
+    let keys = Keys::new(&fields, options.threads);
     fields.forget_columns(|role| role != Role::UserId);
     let run = Run { fields, options };
     let (model, pairs) = run.score(frozen, keys)?;

@@ -5,7 +5,7 @@
 
 use super::bound::Block;
 use super::bounds::Bounds;
-use super::groups::Carriers;
+use super::groups::{Bits, Carriers};
 use super::hash;
 use super::keys::{KINDS, Key, KeyWeights, Keys, Kind};
 use super::open::Open;
@@ -45,8 +45,20 @@ fn propose(shared: Shared, alone: Alone, keys: Keys, rules: &Rules, threads: usi
     let found = map_each(threads, &two, |&rule| telling(&parted, rule).grouped(Bounds::REAL.open, rows));
     drop(parted);
     drop(keys);
+    proposed(shared, alone, &two, found, rows)
+}
+
+/// Puts together who carries the keys that are open by themselves, and what rules of
+/// two keys propose: the rows of their open keys, and those that carry a closed one.
+pub(crate) fn proposed(
+    shared: Shared,
+    alone: Alone,
+    rules: &[Rule],
+    found: Vec<(Vec<u32>, Bits)>,
+    rows: usize,
+) -> Proposed {
     let Alone { members, weights, .. } = alone;
-    let (members, blocks) = Block::all(members, &two, found);
+    let (members, blocks) = Block::all(members, rules, found);
     Proposed { shared, open: Open::weighing(members, weights, rows), blocks }
 }
 
@@ -136,6 +148,11 @@ pub(crate) struct Parted<'a> {
 impl<'a> Parted<'a> {
     pub(crate) fn of(keys: &'a Keys) -> Self {
         Self { keys, starts: (0..keys.rows()).map(|row| ByKind::of(keys.of(row)).starts).collect() }
+    }
+
+    /// Number of records.
+    pub(crate) fn rows(&self) -> usize {
+        self.starts.len()
     }
 
     fn of_row(&self, row: usize) -> ByKind<'a> {

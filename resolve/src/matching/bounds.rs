@@ -17,6 +17,11 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
+    /// Partners that the engine keeps of a record beyond those that are looked at, so
+    /// that one may go without the others being found afresh. Few: a key that closes
+    /// takes many at once, however many there are.
+    pub(crate) const SPARE: usize = 2;
+
     /// Those of every run but some tests, which need small ones.
     pub(crate) const REAL: Self =
         Self { open: 40, partners: 16, unit: 64, node: 16, ladder: &[0, 2, 4, 6, 8, 10, 12, 15, 20] };

@@ -3,6 +3,7 @@
 //! Most keys are of one row. They go first, seen to be so in two bits each; the
 //! others are numbered in the order they come, and their rows counted into place.
 
+use super::counting;
 use super::hash::Seen;
 use super::open::LAST;
 use super::texts::Places;
@@ -10,13 +11,15 @@ use std::hint::black_box;
 
 /// Keys that are looked up together, so that what is known of all is read at once.
 const FETCHED: usize = 32;
+/// Upper bits of keys by which they are sorted without comparing them.
+const UPPER_BITS: u32 = 12;
 /// In the place of where a group starts: it is too small.
 const NO_GROUP: u32 = u32::MAX;
 /// In the place of where a group starts: it is too large.
 const CLOSED: u32 = NO_GROUP - 1;
 
 /// Keys and the rows that carry them, in the order of the rows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Carriers {
     keys: Vec<u64>,
     rows: Vec<u32>,
@@ -29,10 +32,15 @@ impl Carriers {
         self.rows.push(row);
     }
 
-    /// Returns all keys, each with its row, sorted.
+    /// Returns all keys, each with its row, sorted: first by their upper bits, so that
+    /// few are compared with each other.
     pub(crate) fn sorted(self) -> Vec<(u64, u32)> {
-        let mut sorted: Vec<(u64, u32)> = self.keys.into_iter().zip(self.rows).collect();
-        sorted.sort_unstable();
+        let upper = |key: u64| (key >> (u64::BITS - UPPER_BITS)) as u32;
+        let keys = self.keys.iter().zip(&self.rows).map(|(&key, &row)| (upper(key), (key, row)));
+        let (mut sorted, places) = counting::grouped(1 << UPPER_BITS, keys);
+        for ends in places.windows(2) {
+            sorted[ends[0] as usize..ends[1] as usize].sort_unstable();
+        }
         sorted
     }
 
@@ -142,6 +150,9 @@ mod tests {
                 carriers.push(key(row), row);
                 expected.entry(key(row)).or_default().push(row);
             }
+            let sorted = carriers.clone().sorted();
+            let all = expected.iter().flat_map(|(&key, rows)| rows.iter().map(move |&row| (key, row)));
+            assert!(sorted.into_iter().eq(all), "{rows} {spread}");
             let too_many: BTreeSet<u32> = expected.values().filter(|rows| rows.len() > 40).flatten().copied().collect();
             let mut expected: Vec<Vec<u32>> =
                 expected.into_values().filter(|rows| (2..=40).contains(&rows.len())).collect();

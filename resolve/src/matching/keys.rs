@@ -5,6 +5,7 @@ use super::comparer::Fields;
 use super::field::Field;
 use super::hash::{FastMap, text};
 use super::role::Role;
+use super::threads::{joined, map_each, map_parts};
 use super::{nickname, normalise};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -63,6 +64,11 @@ impl Key {
 
     pub(crate) fn weight(self) -> u32 {
         (self.0 & 0xff) as u32
+    }
+
+    /// The key of a kind and hash that weighs so much.
+    pub(crate) fn of_identity(identity: u64, weight: u8) -> Self {
+        Self(identity << WEIGHT_BITS).weighing(weight)
     }
 
     fn weighing(self, weight: u8) -> Self {
@@ -153,14 +159,26 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Makes the keys of all records, not weighed yet.
-    pub(crate) fn new(fields: &Fields) -> Self {
-        let rows = fields.records.len();
-        let by_value: Vec<ValueKeys> = fields.all.iter().map(ValueKeys::of).collect();
-        let mut keys = Self { keys: Vec::with_capacity(rows * 12), starts: Vec::with_capacity(rows + 1) };
+    pub(crate) fn new(fields: &Fields, threads: usize) -> Self {
+        let rows: Vec<u32> = (0..fields.records.len() as u32).collect();
+        let by_value = map_each(threads, &fields.all, ValueKeys::of);
+        let parts = map_parts(threads, &rows, |rows| Self::of_rows(fields, &by_value, rows));
+        let (mut starts, mut keys) = (vec![0], Vec::with_capacity(parts.len()));
+        for part in parts {
+            let before = starts[starts.len() - 1];
+            starts.extend(part.starts.iter().skip(1).map(|start| before + start));
+            keys.push(part.keys);
+        }
+        Self { keys: joined(keys), starts }
+    }
+
+    /// The keys of some records alone, given those of the values of each field.
+    fn of_rows(fields: &Fields, by_value: &[ValueKeys], rows: &[u32]) -> Self {
+        let mut keys = Self { keys: Vec::with_capacity(rows.len() * 12), starts: Vec::with_capacity(rows.len() + 1) };
         let mut of_row = Vec::new();
         keys.starts.push(0);
-        for row in 0..rows {
-            for ((field, code), by_value) in fields.all.iter().zip(fields.codes(row as u32)).zip(&by_value) {
+        for &row in rows {
+            for ((field, code), by_value) in fields.all.iter().zip(fields.codes(row)).zip(by_value) {
                 for &code in field.values_of(code) {
                     of_row.extend_from_slice(by_value.of_value(code as usize));
                 }
@@ -219,11 +237,7 @@ impl Keys {
     /// Writes the weights into the keys.
     #[cfg(test)]
     pub(crate) fn weigh(&mut self, weights: &KeyWeights) {
-        self.weigh_by(&Weigher::new(weights));
-    }
-
-    /// Writes the weights into the keys.
-    pub(crate) fn weigh_by(&mut self, weigher: &Weigher) {
+        let weigher = Weigher::new(weights);
         self.keys.iter_mut().for_each(|key| *key = weigher.weighed(*key));
     }
 

@@ -59,7 +59,7 @@ pub struct RuleCounts {
 /// As [`super::run`].
 pub fn plan(table: Table, options: &Options) -> Result<Plan> {
     let Ready { order, found, generic_values, fields, records, .. } = Ready::new(table, options)?;
-    let keys = Keys::new(&Fields::new(fields, records));
+    let keys = Keys::new(&Fields::new(fields, records), options.threads);
     let all = options.rules();
     let counted = |rules: &[Rule]| rules.iter().map(|rule| RuleCounts::of(&keys, *rule)).collect::<Vec<_>>();
     let rules = map_parts(options.threads, all.all(), counted);

@@ -12,6 +12,8 @@ use super::threads::map_parts;
 
 /// Partners kept for a record.
 const PARTNERS: usize = Bounds::REAL.partners;
+/// Most partners that are ranked.
+const MOST: usize = PARTNERS + Bounds::SPARE;
 
 /// What is known of records when they are ranked.
 pub(crate) struct Proposed {
@@ -26,7 +28,7 @@ impl Proposed {
     /// How many partners of a row, of so many, are met.
     pub(crate) fn met(&self, row: u32, rows: usize) -> usize {
         let records = vec![0; rows];
-        let mut ranking = Ranking::new(self, &records);
+        let mut ranking = Ranking::new(self, &records, PARTNERS);
         ranking.meet(row);
         ranking.partners.rows().len()
     }
@@ -37,10 +39,10 @@ impl Proposed {
 pub(crate) fn best_pairs(proposed: &Proposed, records: &[u64], threads: usize) -> Vec<(u32, u32)> {
     let rows: Vec<u32> = (0..records.len() as u32).collect();
     let lists = map_parts(threads, &rows, |rows| {
-        let mut ranking = Ranking::new(proposed, records);
+        let mut ranking = Ranking::new(proposed, records, PARTNERS);
         let mut lists = Lists::of(rows);
         for &row in rows {
-            lists.push(ranking.best(row));
+            lists.push(ranking.best(row).iter().map(|&(_, partner)| partner));
         }
         lists
     });
@@ -78,8 +80,8 @@ impl Lists {
     }
 
     /// Adds those of the next record.
-    fn push(&mut self, partners: &[u32]) {
-        self.partners.extend_from_slice(partners);
+    fn push(&mut self, partners: impl Iterator<Item = u32>) {
+        self.partners.extend(partners);
         self.places.push(self.partners.len() as u32);
     }
 
@@ -94,9 +96,11 @@ impl Lists {
 }
 
 /// Ranks the partners of records by the keys they share.
-struct Ranking<'a> {
+pub(crate) struct Ranking<'a> {
     proposed: &'a Proposed,
     records: &'a [u64],
+    /// Partners that are wanted.
+    most: usize,
     lookup: Lookup<'a>,
     met: Met,
     partners: Partners,
@@ -105,51 +109,71 @@ struct Ranking<'a> {
     likely: Likely,
     /// Partners that weigh as much as the last one kept, by the hash of the pair.
     tied: Vec<(u64, u32)>,
-    best: Vec<u32>,
+    /// The best, with what they weigh.
+    best: Vec<(u16, u32)>,
 }
 
 impl<'a> Ranking<'a> {
-    fn new(proposed: &'a Proposed, records: &'a [u64]) -> Self {
+    /// For so many partners of each record, [`MOST`] at most.
+    pub(crate) fn new(proposed: &'a Proposed, records: &'a [u64], most: usize) -> Self {
         Self {
             proposed,
             records,
+            most,
             lookup: Lookup::new(&proposed.shared),
             met: Met::none(records.len()),
             partners: Partners::default(),
             blocks: Vec::new(),
-            likely: Likely::default(),
+            likely: Likely::of(most),
             tied: Vec::new(),
             best: Vec::new(),
         }
     }
 
-    /// Returns the best partners of `row`, in no order: those of the greatest
-    /// weights, and of equal ones those of the least hashes.
-    fn best(&mut self, row: u32) -> &[u32] {
+    /// Returns the best partners of `row` and what they weigh, best first: those of
+    /// the greatest weights, and of equal ones those of the least hashes. Where there
+    /// are fewer than wanted, they are all there are.
+    pub(crate) fn ranked(&mut self, row: u32) -> &[(u16, u32)] {
         self.meet(row);
-        self.best.clear();
-        if self.partners.rows().len() <= PARTNERS {
-            self.best.extend_from_slice(self.partners.rows());
-            return &self.best;
+        self.choose(row);
+        let (own, records) = (self.records[row as usize], self.records);
+        let hash = |partner: u32| hash::pair(own, records[partner as usize]);
+        self.best.sort_unstable_by(|one, other| other.0.cmp(&one.0).then_with(|| hash(one.1).cmp(&hash(other.1))));
+        &self.best
+    }
+
+    /// The same in no order, weighed only if some are not among the best.
+    fn best(&mut self, row: u32) -> &[(u16, u32)] {
+        self.meet(row);
+        if self.partners.rows().len() <= self.most {
+            self.best.clear();
+            self.best.extend(self.partners.rows().iter().map(|&partner| (0, partner)));
+        } else {
+            self.choose(row);
         }
+        &self.best
+    }
+
+    /// Finds the best of the partners met.
+    fn choose(&mut self, row: u32) {
+        self.best.clear();
         self.likely.weigh(&self.lookup, &self.partners);
         let least = self.likely.greatest.least();
         self.tied.clear();
         for &(weight, partner) in self.likely.partners.iter().filter(|(weight, _)| *weight >= least) {
             if weight > least {
-                self.best.push(partner);
+                self.best.push((weight, partner));
             } else {
                 self.tied.push((0, partner));
             }
         }
-        let wanted = PARTNERS - self.best.len();
+        let wanted = self.most - self.best.len();
         if self.tied.len() > wanted {
             let own = self.records[row as usize];
             self.tied.iter_mut().for_each(|(hash, partner)| *hash = hash::pair(own, self.records[*partner as usize]));
             self.tied.select_nth_unstable(wanted);
         }
-        self.best.extend(self.tied.iter().take(wanted).map(|&(_, partner)| partner));
-        &self.best
+        self.best.extend(self.tied.iter().take(wanted).map(|&(_, partner)| (least, partner)));
     }
 
     /// Meets all partners of `row` that may be among the best, and weighs most.
@@ -187,8 +211,9 @@ impl<'a> Ranking<'a> {
 }
 
 /// The partners of a record that are likely among the best.
-#[derive(Default)]
 struct Likely {
+    /// How many are wanted.
+    most: usize,
     /// Their weights, and who they are.
     partners: Vec<(u16, u32)>,
     greatest: Greatest,
@@ -197,9 +222,14 @@ struct Likely {
 }
 
 impl Likely {
+    /// For so many partners, none yet.
+    fn of(most: usize) -> Self {
+        Self { most, partners: Vec::new(), greatest: Greatest::of(most), weighed: 0 }
+    }
+
     fn clear(&mut self) {
         self.partners.clear();
-        (self.greatest, self.weighed) = (Greatest::default(), 0);
+        (self.greatest, self.weighed) = (Greatest::of(self.most), 0);
     }
 
     /// Weighs those partners that have not been, by the keys that `lookup` looks for.
@@ -225,11 +255,18 @@ impl Likely {
     }
 }
 
-/// The greatest weights so far, rising: as many as partners are kept.
-#[derive(Default)]
-struct Greatest([u16; PARTNERS]);
+/// The greatest weights so far, rising: as many as partners are wanted, above them
+/// none that any exceeds.
+struct Greatest([u16; MOST]);
 
 impl Greatest {
+    /// For so many weights, [`MOST`] at most; none yet.
+    fn of(most: usize) -> Self {
+        let mut weights = [0; MOST];
+        weights[most..].fill(u16::MAX);
+        Self(weights)
+    }
+
     fn least(&self) -> u16 {
         self.0[0]
     }
@@ -238,8 +275,8 @@ impl Greatest {
     fn add(&mut self, weight: u16) {
         // Without branches that no processor foresees: each place takes the new
         // weight, the next one's or keeps its own, whichever is in the middle.
-        let mut next = [u16::MAX; PARTNERS];
-        next[..PARTNERS - 1].copy_from_slice(&self.0[1..]);
+        let mut next = [u16::MAX; MOST];
+        next[..MOST - 1].copy_from_slice(&self.0[1..]);
         for (own, next) in self.0.iter_mut().zip(next) {
             *own = weight.min(next).max(*own);
         }
@@ -253,16 +290,16 @@ mod tests {
 
     #[test]
     fn the_last_weight_kept_is_that_of_the_sorted_list() {
-        for count in [PARTNERS + 1, 40, 400] {
+        for (count, most) in [(PARTNERS + 1, PARTNERS), (40, MOST), (40, 3), (400, PARTNERS)] {
             for spread in [1, 3, 50, 1 << 16] {
                 let mut weights: Vec<u16> =
                     (0..count as u64).map(|place| (hash::mix(place * spread) % spread) as u16).collect();
-                let mut greatest = Greatest::default();
+                let mut greatest = Greatest::of(most);
                 for &weight in &weights {
                     greatest.add(weight);
                 }
                 weights.sort_unstable_by(|one, other| other.cmp(one));
-                assert_eq!(greatest.least(), weights[PARTNERS - 1], "{count} of {spread}");
+                assert_eq!(greatest.least(), weights[most - 1], "{most} of {count} of {spread}");
             }
         }
     }
@@ -277,7 +314,7 @@ mod tests {
             let lists = map_parts(parts, &all, |part| {
                 let mut lists = Lists::of(part);
                 for &row in part {
-                    lists.push(&of_row(row).collect::<Vec<_>>());
+                    lists.push(of_row(row));
                 }
                 lists
             });

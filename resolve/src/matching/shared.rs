@@ -39,14 +39,14 @@ impl Shared {
         let weight = |&identity: &u64| (kind_of(identity) as u16) << 8 | u16::from(weigher.weight(identity));
         let weights = std::iter::once(0).chain(numbered.identities.iter().skip(1).map(weight)).collect();
         let mut shared = Self { lines: vec![Line::default(); keys.rows()], more: Vec::new(), weights };
-        let of_number = |number: u32| numbered.carriers[number as usize];
-        let is_for_line = |kind, number| of_number(number) > 1 && !is_open(kind, of_number(number));
+        let carriers = |number: u32| numbered.carriers(number);
+        let is_for_line = |kind, number| carriers(number) > 1 && !is_open(kind, carriers(number));
         let mut lanes = Lanes::new(keys, &numbered.numbers, numbered.carriers.len(), is_for_line);
         let mut alone = Alone { ends: vec![0; numbered.carriers.len()], ..Alone::default() };
         let (mut current, mut of_row) = (0, Vec::new());
         keys.retain(|row, place, key| {
             let number = numbered.numbers[place];
-            let carriers = of_number(number);
+            let carriers = carriers(number);
             if carriers < 2 {
                 return None;
             }
@@ -137,7 +137,7 @@ impl Alone {
     }
 }
 
-/// A number for each key that may have several carriers.
+/// A number for each key, or for each that may have several carriers.
 pub(crate) struct Numbered {
     /// In the order of the keys; 0 for those of one record.
     numbers: Vec<u32>,
@@ -147,7 +147,17 @@ pub(crate) struct Numbered {
 }
 
 impl Numbered {
+    /// Numbers the keys of several records, and a few of single ones.
     pub(crate) fn of(keys: &Keys) -> Self {
+        Self::with(keys, false)
+    }
+
+    /// Numbers all keys.
+    pub(crate) fn of_all(keys: &Keys) -> Self {
+        Self::with(keys, true)
+    }
+
+    fn with(keys: &Keys, single: bool) -> Self {
         let seen = Seen::of(keys.all(), |key| key.identity());
         let mut places = Places::with_room(seen.count());
         let (mut identities, mut carriers) = (vec![u64::MAX], vec![0]);
@@ -159,12 +169,12 @@ impl Numbered {
             let likely = places.likely(repeated.iter().copied());
             black_box(likely.fold(0, |sum, number| sum ^ identities.get(number as usize).unwrap_or(&0)));
             for identity in keys.iter().map(|key| key.identity()) {
-                if !seen.twice(identity) {
-                    numbers.push(0);
-                    continue;
-                }
                 let next = carriers.len() as u32;
-                let number = places.find_or_put(identity, next, |number| identities[number as usize] == identity);
+                let number = match (seen.twice(identity), single) {
+                    (true, _) => places.find_or_put(identity, next, |number| identities[number as usize] == identity),
+                    (false, true) => next,
+                    (false, false) => 0,
+                };
                 if number == next {
                     identities.push(identity);
                     carriers.push(0);
@@ -173,12 +183,29 @@ impl Numbered {
                 numbers.push(number);
             }
         }
+        // Those that have no number.
+        carriers[0] = 0;
         Self { numbers, identities, carriers }
+    }
+
+    /// The numbers of the keys, in the order of these.
+    pub(crate) fn numbers(&self) -> &[u32] {
+        &self.numbers
+    }
+
+    /// The identity of the key of each number, and how many records carry it.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        self.identities.iter().copied().zip(self.carriers.iter().copied()).skip(1)
+    }
+
+    /// How many records carry the key of a number.
+    pub(crate) fn carriers(&self, number: u32) -> u32 {
+        self.carriers[number as usize]
     }
 
     /// What the keys should weigh, see [`KeyWeights::of`].
     pub(crate) fn weights(&self, keys: &Keys) -> KeyWeights {
-        KeyWeights::of(keys, self.identities.iter().copied().zip(self.carriers.iter().copied()).skip(1))
+        KeyWeights::of(keys, self.keys())
     }
 }
 

@@ -2,6 +2,7 @@
 //! units they fall into.
 
 use super::super::bounds::Bounds;
+use super::super::counting::grouped;
 use super::super::decision::Decisions;
 use super::super::hash::{FastMap, FastSet};
 use super::lists::grow;
@@ -41,6 +42,25 @@ impl Graph {
         grow(&mut self.edges, slots, Box::default());
         grow(&mut self.nodes, slots, 0);
         grow(&mut self.next, slots, NOWHERE);
+    }
+
+    /// Takes in the nodes of all slots, and the edges: of none there is any yet.
+    pub(super) fn fill(&mut self, nodes: &[u64], edges: &[Vec<(u32, u32, i32)>]) {
+        let ways = |&(one, other, weight): &(u32, u32, i32)| [(one, (other, weight)), (other, (one, weight))];
+        let (edges, places) = grouped(nodes.len(), edges.iter().flatten().flat_map(ways));
+        for (of_slot, ends) in self.edges.iter_mut().zip(places.windows(2)) {
+            *of_slot = edges[ends[0] as usize..ends[1] as usize].into();
+        }
+        self.nodes.copy_from_slice(nodes);
+        let mut by_node: Vec<(u64, u32)> = nodes.iter().copied().zip(0..).collect();
+        by_node.sort_unstable();
+        for slots in by_node.chunk_by(|one, other| one.0 == other.0) {
+            for (place, &(_, slot)) in slots.iter().enumerate() {
+                self.next[slot as usize] = slots[(place + 1) % slots.len()].1;
+            }
+        }
+        by_node.dedup_by_key(|(node, _)| *node);
+        self.first = Slots::of(by_node.into_iter().map(|(node, slot)| (slot, node)));
     }
 
     /// The weight of an edge.

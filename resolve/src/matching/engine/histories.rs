@@ -173,7 +173,7 @@ impl Live {
     }
 
     fn edges(ids: &[u64], fields: &Fields, model: &Model, scores: &[Vec<Score>]) -> Vec<(usize, usize, i32)> {
-        let mut keys = Keys::new(fields);
+        let mut keys = Keys::new(fields, 1);
         keys.weigh(&model.keys);
         let mut carriers: BTreeMap<(usize, u64), BTreeSet<usize>> = BTreeMap::new();
         for row in 0..ids.len() {

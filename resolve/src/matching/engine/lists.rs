@@ -5,11 +5,11 @@
 //! as are looked at, and some to spare, so that one may go without the list being
 //! found afresh.
 
+use super::super::bounds::Bounds;
 use std::hint::black_box;
 
-/// Partners of a full list beyond those that are looked at. Few: a key that closes
-/// takes many at once, however many there are.
-const SPARE: usize = 2;
+/// Places there are in a list at most.
+const PLACES: usize = Bounds::REAL.partners + Bounds::SPARE;
 
 /// A partner in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,15 +21,23 @@ pub(super) struct Ranked {
     pub(super) shared: u8,
 }
 
+/// One list; read as a whole, so that it lies in as few lines of memory as it can.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(128))]
+pub(super) struct List {
+    partners: [u32; PLACES],
+    weights: [u16; PLACES],
+    shared: [u8; PLACES],
+    /// How long it is; [`PARTIAL`] where there may be other partners.
+    length: u8,
+}
+
+/// The lists of all slots; see the head of this file.
 #[derive(Debug)]
 pub(super) struct Lists {
     /// Partners that are looked at.
     pub(super) most: usize,
-    partners: Vec<u32>,
-    weights: Vec<u16>,
-    shared: Vec<u8>,
-    /// How long each list is; [`PARTIAL`] where there may be other partners.
-    lengths: Vec<u8>,
+    all: Vec<List>,
     /// The last weight of each list that is partial; 0 of the others.
     floors: Vec<u16>,
 }
@@ -56,25 +64,58 @@ pub(super) fn nth_greatest(weights: &[u16], count: usize) -> u16 {
     *weights.select_nth_unstable_by(count - 1, |one, other| other.cmp(one)).1
 }
 
+impl List {
+    fn length(&self) -> usize {
+        usize::from(self.length & !PARTIAL)
+    }
+
+    fn is_partial(&self) -> bool {
+        self.length & PARTIAL != 0
+    }
+
+    /// A partner by its place.
+    fn rank(&self, place: usize) -> Ranked {
+        Ranked { slot: self.partners[place], weight: self.weights[place], shared: self.shared[place] }
+    }
+
+    /// Says how long it is. A full one, of so many places, is taken for partial, since
+    /// it does not say who else is offered.
+    fn set_length(&mut self, length: usize, is_partial: bool, places: usize) {
+        let is_partial = is_partial || length == places;
+        self.length = length as u8 | if is_partial { PARTIAL } else { 0 };
+    }
+
+    /// The last weight if it is partial, else 0.
+    fn floor(&self) -> u16 {
+        let last = self.length().checked_sub(1).filter(|_| self.is_partial());
+        last.map_or(0, |last| self.weights[last])
+    }
+
+    fn set(&mut self, place: usize, partner: Ranked) {
+        self.partners[place] = partner.slot;
+        self.weights[place] = partner.weight;
+        self.shared[place] = partner.shared;
+    }
+}
+
 impl Lists {
     pub(super) fn new(most: usize) -> Self {
-        let (partners, weights, shared, lengths, floors) = Default::default();
-        Self { most, partners, weights, shared, lengths, floors }
+        Self { most, all: Vec::new(), floors: Vec::new() }
     }
 
     /// Places of a list.
     pub(super) fn places(&self) -> usize {
-        self.most + SPARE
+        self.most + Bounds::SPARE
     }
 
     /// Makes room for slots.
     pub(super) fn resize(&mut self, slots: usize) {
-        let places = slots * self.places();
-        grow(&mut self.partners, places, 0);
-        grow(&mut self.weights, places, 0);
-        grow(&mut self.shared, places, 0);
-        grow(&mut self.lengths, slots, 0);
+        grow(&mut self.all, slots, List::default());
         grow(&mut self.floors, slots, 0);
+    }
+
+    fn list(&self, slot: u32) -> &List {
+        &self.all[slot as usize]
     }
 
     /// The partners that are looked at.
@@ -85,21 +126,17 @@ impl Lists {
 
     /// All partners of a list.
     pub(super) fn all(&self, slot: u32) -> &[u32] {
-        let start = self.start(slot);
-        &self.partners[start..start + self.length(slot)]
-    }
-
-    fn start(&self, slot: u32) -> usize {
-        slot as usize * self.places()
+        let list = self.list(slot);
+        &list.partners[..list.length()]
     }
 
     pub(super) fn length(&self, slot: u32) -> usize {
-        usize::from(self.lengths[slot as usize] & !PARTIAL)
+        self.list(slot).length()
     }
 
     /// Whether there may be partners that a list does not hold.
     pub(super) fn is_partial(&self, slot: u32) -> bool {
-        self.lengths[slot as usize] & PARTIAL != 0
+        self.list(slot).is_partial()
     }
 
     /// Whether a list does not tell any more who its best partners are.
@@ -114,82 +151,90 @@ impl Lists {
 
     /// A partner by its place.
     pub(super) fn rank(&self, slot: u32, place: usize) -> Ranked {
-        let at = self.start(slot) + place;
-        Ranked { slot: self.partners[at], weight: self.weights[at], shared: self.shared[at] }
+        self.list(slot).rank(place)
     }
 
     /// The last partner of a list.
     pub(super) fn last(&self, slot: u32) -> Option<Ranked> {
-        let length = self.length(slot);
-        (length > 0).then(|| self.rank(slot, length - 1))
+        let list = self.list(slot);
+        list.length().checked_sub(1).map(|last| list.rank(last))
     }
 
     /// Puts a partner at its place; the last one of a full list goes.
     pub(super) fn insert(&mut self, slot: u32, place: usize, partner: Ranked) {
-        let start = self.start(slot);
-        let length = (self.length(slot) + 1).min(self.places());
+        let places = self.places();
+        let list = &mut self.all[slot as usize];
+        let length = (list.length() + 1).min(places);
         if place >= length {
             return;
         }
-        let moved = start + place..start + length;
-        self.partners[moved.clone()].rotate_right(1);
-        self.weights[moved.clone()].rotate_right(1);
-        self.shared[moved].rotate_right(1);
-        self.set(start + place, partner);
-        self.set_length(slot, length, self.is_partial(slot));
+        list.partners[place..length].rotate_right(1);
+        list.weights[place..length].rotate_right(1);
+        list.shared[place..length].rotate_right(1);
+        list.set(place, partner);
+        let is_partial = list.is_partial();
+        self.set_length(slot, length, is_partial);
     }
 
     /// Takes a partner out.
     pub(super) fn remove(&mut self, slot: u32, place: usize) {
-        let start = self.start(slot);
-        let length = self.length(slot);
-        let moved = start + place..start + length;
-        self.partners[moved.clone()].rotate_left(1);
-        self.weights[moved.clone()].rotate_left(1);
-        self.shared[moved].rotate_left(1);
-        self.set_length(slot, length - 1, self.is_partial(slot));
+        let list = &mut self.all[slot as usize];
+        let length = list.length();
+        list.partners[place..length].rotate_left(1);
+        list.weights[place..length].rotate_left(1);
+        list.shared[place..length].rotate_left(1);
+        let is_partial = list.is_partial();
+        self.set_length(slot, length - 1, is_partial);
     }
 
-    fn set(&mut self, at: usize, partner: Ranked) {
-        (self.partners[at], self.weights[at], self.shared[at]) = (partner.slot, partner.weight, partner.shared);
-    }
-
-    /// A full list is taken for partial, since it does not say who else is offered.
     fn set_length(&mut self, slot: u32, length: usize, is_partial: bool) {
-        let is_partial = is_partial || length == self.places();
-        self.lengths[slot as usize] = length as u8 | if is_partial { PARTIAL } else { 0 };
-        let floor = if is_partial && length > 0 { self.rank(slot, length - 1).weight } else { 0 };
-        self.floors[slot as usize] = floor;
+        let places = self.places();
+        let list = &mut self.all[slot as usize];
+        list.set_length(length, is_partial, places);
+        self.floors[slot as usize] = list.floor();
     }
 
     /// Says how many open keys are surely shared with a partner.
     pub(super) fn set_shared(&mut self, slot: u32, place: usize, shared: u8) {
-        let at = self.start(slot) + place;
-        self.shared[at] = shared;
+        self.all[slot as usize].shared[place] = shared;
     }
 
     /// Counts one open key less that is shared with a partner; returns what is left.
     pub(super) fn share_less(&mut self, slot: u32, place: usize) -> u8 {
-        let at = self.start(slot) + place;
-        self.shared[at] = self.shared[at].saturating_sub(1);
-        self.shared[at]
+        let shared = &mut self.all[slot as usize].shared[place];
+        *shared = shared.saturating_sub(1);
+        *shared
     }
 
-    /// Writes a list afresh: all partners, or as many of the best as it has places for.
+    /// A list of all partners, or of as many of the best as it has places for.
+    pub(super) fn list_of(&self, ranked: &[Ranked]) -> List {
+        let mut list = List::default();
+        ranked.iter().enumerate().for_each(|(place, &partner)| list.set(place, partner));
+        list.set_length(ranked.len(), false, self.places());
+        list
+    }
+
+    /// Writes a list afresh, see [`Lists::list_of`].
     pub(super) fn write(&mut self, slot: u32, ranked: &[Ranked]) {
-        let start = self.start(slot);
-        (start..).zip(ranked).for_each(|(at, &partner)| self.set(at, partner));
-        self.set_length(slot, ranked.len(), false);
+        let list = self.list_of(ranked);
+        (self.all[slot as usize], self.floors[slot as usize]) = (list, list.floor());
+    }
+
+    /// Writes the lists of all slots afresh.
+    pub(super) fn fill(&mut self, lists: impl Iterator<Item = List>) {
+        for ((list, place), floor) in lists.zip(&mut self.all).zip(&mut self.floors) {
+            (*place, *floor) = (list, list.floor());
+        }
     }
 
     /// Reads the lists of many slots: loads that do not wait for each other.
     pub(super) fn fetch(&self, slots: &[u32]) {
-        let first = |slot: u32| (self.partners[self.start(slot)], self.shared[self.start(slot)]);
-        black_box(slots.iter().fold((0, 0), |sum, &slot| (sum.0 ^ first(slot).0, sum.1 ^ first(slot).1)));
+        let ends = |slot: u32| (self.list(slot).partners[0], self.list(slot).length);
+        black_box(slots.iter().fold((0, 0), |sum, &slot| (sum.0 ^ ends(slot).0, sum.1 ^ ends(slot).1)));
     }
 
+    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let weights = (self.weights.capacity() + self.floors.capacity()) * size_of::<u16>();
-        self.partners.capacity() * size_of::<u32>() + weights + self.shared.capacity() + self.lengths.capacity()
+        self.all.capacity() * size_of::<List>() + self.floors.capacity() * size_of::<u16>()
     }
 }

@@ -28,15 +28,12 @@ impl Engine {
             self.draft(&decision, &mut draft);
         }
         let nodes = self.load_contents(items, threads);
-        let mut keys = Keys::new(&self.contents.fields);
-        keys.weigh_by(&self.weigher);
-        self.partners.load(&keys, threads);
-        drop(keys);
+        let keys = Keys::new(&self.contents.fields, threads);
+        self.partners.load(keys, &self.model.keys, threads);
         let slots: Vec<u32> = (0..nodes.len() as u32).collect();
-        self.load_edges(&slots, threads);
-        for (&slot, &node) in slots.iter().zip(&nodes) {
-            self.graph.place(slot, Some(node));
-        }
+        let edges = self.edges(&slots, threads);
+        self.graph.fill(&nodes, &edges);
+        drop(edges);
         if !self.decisions.asserts_nothing() {
             self.graph.join(&nodes, &self.decisions, &self.slots, &self.contents.fields.records);
         }
@@ -67,8 +64,9 @@ impl Engine {
         nodes
     }
 
-    fn load_edges(&mut self, slots: &[u32], threads: usize) {
-        let edges = map_parts(threads, slots, |slots| {
+    /// The edges of slots to others after them, or to those in whose lists they are not.
+    fn edges(&self, slots: &[u32], threads: usize) -> Vec<Vec<(u32, u32, i32)>> {
+        map_parts(threads, slots, |slots| {
             let (mut comparer, mut scorer) = (Comparer::new(&self.contents.fields), Scorer::new(&self.model));
             let (mut pairs, mut edges) = (Vec::new(), Vec::new());
             for slots in slots.chunks(FETCHED) {
@@ -86,10 +84,7 @@ impl Engine {
                 }
             }
             edges
-        });
-        for (one, other, weight) in edges.into_iter().flatten() {
-            self.graph.set(one, other, Some(weight));
-        }
+        })
     }
 
     fn load_clusters(&mut self, slots: Vec<u32>, threads: usize) {

@@ -8,13 +8,13 @@
 //! closes is counted off, and only of the partners whom that leaves with none is
 //! it counted how many keys are left.
 
+mod filling;
 mod follow;
 
 use super::super::bounds::Bounds;
 use super::super::hash::{self, FastSet};
-use super::super::keys::{Key, Keys};
+use super::super::keys::Key;
 use super::super::rules::Rules;
-use super::super::threads::map_parts;
 #[cfg(test)]
 use super::Mutant;
 use super::lines::Lookup;
@@ -88,26 +88,6 @@ impl Partners {
         self.postings.carried.lines.resize(slots);
         self.lists.resize(slots);
         self.tally.resize(slots);
-    }
-
-    /// Takes in the keys of all slots at once.
-    pub(super) fn load(&mut self, keys: &Keys, threads: usize) {
-        let open = self.postings.fill(keys, threads);
-        let slots: Vec<u32> = (0..keys.rows() as u32).collect();
-        let ranked = map_parts(threads, &slots, |slots| {
-            let (mut tally, mut lookup, mut met) = (Tally::of(keys.rows()), Lookup::new(), Met::default());
-            let mut rank = |&slot: &u32| {
-                met.clear();
-                open.each_member(slot, |member| met.slots.push(member));
-                tally.count(&mut met.slots, Some(slot), &mut met.shared);
-                self.weigh(slot, &mut met, &mut lookup);
-                self.best(slot, &met)
-            };
-            slots.iter().map(&mut rank).collect::<Vec<_>>()
-        });
-        for (slot, ranked) in slots.into_iter().zip(ranked.into_iter().flatten()) {
-            self.lists.write(slot, &ranked);
-        }
     }
 
     /// Whether two slots are a candidate pair.
@@ -190,7 +170,6 @@ impl Partners {
 
     /// Says what the partners of a slot weigh.
     fn weigh(&self, slot: u32, met: &mut Met, lookup: &mut Lookup) {
-        met.weights.clear();
         self.weigh_all(slot, &met.slots, lookup, &mut met.weights);
     }
 
@@ -315,13 +294,6 @@ impl Partners {
         if !self.lists.is_partial(slot) || self.is_better(slot, partner) {
             self.put(slot, partner, touched);
         }
-    }
-}
-
-impl Met {
-    fn clear(&mut self) {
-        self.slots.clear();
-        self.shared.clear();
     }
 }
 

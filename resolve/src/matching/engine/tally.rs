@@ -8,11 +8,6 @@ pub(super) struct Tally(Vec<u8>);
 pub(super) const MANY: u8 = if cfg!(test) { 3 } else { u8::MAX };
 
 impl Tally {
-    /// For this many slots.
-    pub(super) fn of(slots: usize) -> Self {
-        Self(vec![0; slots])
-    }
-
     /// Makes room for slots.
     pub(super) fn resize(&mut self, slots: usize) {
         super::lists::grow(&mut self.0, slots, 0);
@@ -59,22 +54,22 @@ const BITS: usize = 4096;
 pub(super) struct Among<'a> {
     /// A bit for each slot that may be among them.
     bits: [u64; BITS / 64],
-    sorted: &'a [u32],
+    slots: &'a [u32],
 }
 
 impl<'a> Among<'a> {
-    /// Takes sorted slots.
-    pub(super) fn new(sorted: &'a [u32]) -> Self {
+    pub(super) fn new(slots: &'a [u32]) -> Self {
         let mut bits = [0; BITS / 64];
-        for &slot in sorted {
+        for &slot in slots {
             bits[slot as usize % BITS / 64] |= 1 << (slot % 64);
         }
-        Self { bits, sorted }
+        Self { bits, slots }
     }
 
-    pub(super) fn contains(&self, slot: u32) -> bool {
+    /// The place of a slot among them.
+    pub(super) fn place(&self, slot: u32) -> Option<usize> {
         let may_be = self.bits[slot as usize % BITS / 64] & 1 << (slot % 64) != 0;
-        may_be && self.sorted.binary_search(&slot).is_ok()
+        if may_be { self.slots.iter().position(|&known| known == slot) } else { None }
     }
 }
 
@@ -84,7 +79,7 @@ mod tests {
 
     #[test]
     fn slots_are_counted_and_left_once_each() {
-        let (mut tally, mut counts) = (Tally::of(9), Vec::new());
+        let (mut tally, mut counts) = (Tally(vec![0; 9]), Vec::new());
         let mut slots = vec![4, 7, 4, 2, 7, 4, 4, 4, 2, 0];
         tally.count(&mut slots, Some(2), &mut counts);
         let mut counted: Vec<(u32, u8)> = slots.iter().copied().zip(counts).collect();
@@ -97,8 +92,9 @@ mod tests {
 
     #[test]
     fn only_those_given_are_among_them() {
-        let sorted = [3, 64, 4099, 70_000];
-        let among = Among::new(&sorted);
-        assert_eq!((0..80_000).filter(|&slot| among.contains(slot)).collect::<Vec<_>>(), sorted);
+        let slots = [64, 3, 70_000, 4099];
+        let among = Among::new(&slots);
+        let found: Vec<(u32, usize)> = (0..80_000).filter_map(|slot| Some((slot, among.place(slot)?))).collect();
+        assert_eq!(found, [(3, 1), (64, 0), (4099, 3), (70_000, 2)]);
     }
 }

@@ -14,7 +14,7 @@ impl Items<'_> {
     /// first. All items are counted: made for whole tables, once a question.
     #[must_use]
     pub fn shared_keys(&self, one: u32, other: u32) -> Vec<SharedKey> {
-        let keys = Keys::new(&self.fields);
+        let keys = Keys::new(&self.fields, 1);
         let mut shared = Vec::new();
         for &(first, second) in self.model.rules.all() {
             let entries = entries(&keys, (first, second));

@@ -51,7 +51,7 @@ impl Partners {
         for &member in &members {
             for place in 0..self.lists.length(member) {
                 let partner = self.lists.rank(member, place).slot;
-                if among.contains(partner) && self.lists.share_less(member, place) == 0 {
+                if among.place(partner).is_some() && self.lists.share_less(member, place) == 0 {
                     unsure.push((member, partner));
                 }
             }
