@@ -71,16 +71,13 @@ impl Bases {
 
     /// The number of each of some keys, 0 of those that nobody carries.
     pub(super) fn find(&self, keys: &[Key]) -> Vec<u32> {
-        let blocks: Vec<usize> = keys.iter().map(|&key| self.numbers.block(entry(hash(key), 0))).collect();
         // Loads that do not wait for each other, before those that are used.
-        let near = |(&block, &key): (&usize, &Key)| self.numbers.near(block, entry(hash(key), 0));
-        black_box(blocks.iter().zip(keys).fold(0, |sum, key| sum ^ near(key)));
+        let likely = |&key: &Key| self.numbers.find(hash(key), |_| true).map(|at| self.numbers.value(at));
+        black_box(keys.iter().fold(0, |sum, &key| sum ^ self.numbers.near(hash(key))));
+        black_box(keys.iter().filter_map(likely).fold(0, |sum, number| sum ^ self.get(number).carriers));
         let is_it = |key: Key| move |number: u32| self.get(number).key.identity() == key.identity();
-        let found = |(&block, &key): (&usize, &Key)| {
-            let at = self.numbers.find(block, hash(key), is_it(key));
-            at.map_or(0, |at| self.numbers.value(at))
-        };
-        blocks.iter().zip(keys).map(found).collect()
+        let found = |&key: &Key| self.numbers.find(hash(key), is_it(key)).map_or(0, |at| self.numbers.value(at));
+        keys.iter().map(found).collect()
     }
 
     /// The same, where nobody carries one a number of its own.
@@ -98,7 +95,7 @@ impl Bases {
     /// Lets go of a key that nobody carries any more.
     pub(super) fn let_go(&mut self, number: u32) {
         let hash = hash(self.get(number).key);
-        let at = self.numbers.find(self.numbers.block(entry(hash, 0)), hash, |known| known == number);
+        let at = self.numbers.find(hash, |known| known == number);
         if let Some(at) = at {
             self.numbers.remove_at(at);
             self.free.push(number);

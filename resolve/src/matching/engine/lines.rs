@@ -30,20 +30,19 @@ impl Lines {
         super::lists::grow(&mut self.all, slots, Line::default());
     }
 
-    /// The numbers of a slot: those of its line, zeros among them, and the others.
-    fn parts(&self, slot: u32) -> (&[u32], &[u32]) {
-        let line = &self.all[slot as usize].0;
-        let last = line[LINE - 1];
-        if last & MORE == 0 {
-            return (line, &[]);
-        }
-        (&line[..LINE - 1], &self.more[(last & !MORE) as usize])
+    /// The numbers beyond a line.
+    fn more(&self, line: &Line) -> &[u32] {
+        let last = line.0[LINE - 1];
+        if last & MORE == 0 { &[] } else { &self.more[(last & !MORE) as usize] }
     }
 
     /// The numbers of a slot, in the order they were given.
     pub(super) fn of(&self, slot: u32) -> Vec<u32> {
-        let (line, more) = self.parts(slot);
-        line.iter().take_while(|&&number| number != 0).chain(more).copied().collect()
+        let line = &self.all[slot as usize];
+        let in_line = line.0.iter().take_while(|&&number| number != 0 && number & MORE == 0);
+        let mut numbers = Vec::with_capacity(LINE);
+        numbers.extend(in_line.chain(self.more(line)));
+        numbers
     }
 
     /// Whether a slot has no numbers.
@@ -53,8 +52,8 @@ impl Lines {
 
     /// Whether a slot has a number.
     pub(super) fn has(&self, slot: u32, number: u32) -> bool {
-        let (line, more) = self.parts(slot);
-        line.contains(&number) || more.contains(&number)
+        let line = &self.all[slot as usize];
+        line.0.contains(&number) || self.more(line).contains(&number)
     }
 
     /// Gives a slot other numbers.
@@ -100,14 +99,14 @@ const PLACES: usize = 512;
 #[derive(Debug)]
 pub(super) struct Lookup {
     /// Zeros where there is none.
-    places: Box<[(u32, u32)]>,
+    places: Box<[(u32, u32); PLACES]>,
     /// Those whose place another took.
     others: Vec<(u32, u32)>,
 }
 
 impl Lookup {
     pub(super) fn new() -> Self {
-        Self { places: vec![(0, 0); PLACES].into_boxed_slice(), others: Vec::new() }
+        Self { places: Box::new([(0, 0); PLACES]), others: Vec::new() }
     }
 
     /// Lays out numbers and what they weigh, in place of those before.
@@ -126,21 +125,25 @@ impl Lookup {
         const TOGETHER: usize = 32;
         for slots in slots.chunks(TOGETHER) {
             lines.fetch(slots.iter().copied());
-            weights.extend(slots.iter().map(|&slot| self.shared(lines.parts(slot))));
+            weights.extend(slots.iter().map(|&slot| self.shared(&lines.all[slot as usize], lines)));
         }
     }
 
-    fn shared(&self, (line, more): (&[u32], &[u32])) -> u16 {
-        let found = |&number: &u32| {
-            let place = self.places[number as usize % PLACES];
-            if place.0 == number { place.1 } else { 0 }
-        };
-        let mut sum: u32 = line.iter().map(found).sum();
-        sum += more.iter().map(found).sum::<u32>();
+    fn shared(&self, line: &Line, lines: &Lines) -> u16 {
+        let more = lines.more(line);
+        // What marks that there is more is no number.
+        let mut sum: u32 = line.0.iter().map(|&number| self.weight(number)).sum();
+        sum += more.iter().map(|&number| self.weight(number)).sum::<u32>();
         for (number, weight) in &self.others {
-            sum += if line.contains(number) || more.contains(number) { *weight } else { 0 };
+            sum += if line.0.contains(number) || more.contains(number) { *weight } else { 0 };
         }
         sum.min(u32::from(u16::MAX)) as u16
+    }
+
+    /// What a number weighs at its place: no branch, since no processor foresees it.
+    fn weight(&self, number: u32) -> u32 {
+        let (known, weight) = self.places[number as usize % PLACES];
+        u32::from(known == number).wrapping_neg() & weight
     }
 }
 

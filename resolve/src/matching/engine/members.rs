@@ -36,7 +36,9 @@ pub(super) struct Members {
 /// Sorted slots in chapters.
 #[derive(Clone, Debug, Default)]
 struct Large {
-    count: usize,
+    count: u32,
+    /// Some slot of them, at hand without a look at chapters.
+    some: u32,
     chapters: Vec<Vec<u32>>,
 }
 
@@ -77,7 +79,7 @@ impl Members {
         }
         let Some(size) = SIZES.iter().position(|&size| slots.len() <= size) else {
             let chapters = slots.chunks(CHAPTER * 3 / 4).map(<[u32]>::to_vec).collect();
-            return self.put_large(Large { count: slots.len(), chapters });
+            return self.put_large(Large { count: slots.len() as u32, some: slots[0], chapters });
         };
         let places = &mut self.sizes[size];
         let place = self.free[size].pop().map_or(places.len(), |place| place as usize * SIZES[size]);
@@ -126,7 +128,7 @@ impl Members {
     pub(super) fn gather(&self, group: Group, most: usize, slots: &mut Vec<u32>) {
         if group.size() == LARGE {
             let large = &self.large[group.place()];
-            if large.count <= most {
+            if large.count as usize <= most {
                 large.chapters.iter().for_each(|chapter| slots.extend_from_slice(chapter));
             }
             return;
@@ -153,14 +155,14 @@ impl Members {
 
     /// Number of slots of a group.
     pub(super) fn count(&self, group: Group) -> usize {
-        if group.size() == LARGE { self.large[group.place()].count } else { self.slots(&group).len() }
+        if group.size() == LARGE { self.large[group.place()].count as usize } else { self.slots(&group).len() }
     }
 
-    /// Some slot of a group, always the same of the same number.
-    pub(super) fn first(&self, group: Group) -> u32 {
+    /// Some slot of a group.
+    pub(super) fn some(&self, group: Group) -> u32 {
         match group.size() {
             0 => group.0,
-            LARGE => self.large[group.place()].chapters[0][0],
+            LARGE => self.large[group.place()].some,
             size => self.sizes[size - 1][group.place() * SIZES[size - 1]],
         }
     }
@@ -193,7 +195,7 @@ impl Members {
         if size == LARGE {
             let large = &mut self.large[group.place()];
             large.remove(slot);
-            if large.count > LARGE_LEAST {
+            if large.count as usize > LARGE_LEAST {
                 return Some(group);
             }
             let slots = self.all(group);
@@ -223,6 +225,11 @@ impl Members {
 impl Large {
     /// The chapter a slot belongs into.
     fn chapter(&self, slot: u32) -> usize {
+        // Slots mostly come in order, and looking at all chapters waits for memory.
+        let last = self.chapters.len() - 1;
+        if self.chapters[last][0] <= slot {
+            return last;
+        }
         self.chapters.partition_point(|chapter| chapter[0] <= slot).saturating_sub(1)
     }
 
@@ -230,7 +237,8 @@ impl Large {
         let number = self.chapter(slot);
         let is_last = number + 1 == self.chapters.len();
         let chapter = &mut self.chapters[number];
-        let place = chapter.partition_point(|&known| known < slot);
+        let is_after = chapter.last().is_none_or(|&last| last < slot);
+        let place = if is_after { chapter.len() } else { chapter.partition_point(|&known| known < slot) };
         if chapter.len() == chapter.capacity() {
             chapter.reserve_exact(1 + chapter.len() / 8);
         }
@@ -252,6 +260,9 @@ impl Large {
             self.count -= 1;
             if self.chapters[number].is_empty() {
                 self.chapters.remove(number);
+            }
+            if slot == self.some {
+                self.some = self.chapters[0][0];
             }
         }
     }
@@ -284,7 +295,7 @@ mod tests {
                     continue;
                 };
                 let mut found = members.all(group);
-                assert!(found.contains(&members.first(group)) && members.count(group) == set.len());
+                assert!(found.contains(&members.some(group)) && members.count(group) == set.len());
                 found.sort_unstable();
                 assert!(set.iter().eq(&found), "{set:?} {found:?}");
                 let mut gathered = vec![7];

@@ -1,7 +1,7 @@
 //! The keys that one rule makes of two base keys, and who carries each.
 //!
 //! Keys are told apart by all bits of their hashes, of which only the upper half
-//! is kept: whether a key found by it is the one asked for, its first carrier
+//! is kept: whether a key found by it is the one asked for, some carrier
 //! tells. Where two keys have that half in common, the later one is kept with its
 //! whole hash, aside.
 
@@ -51,35 +51,29 @@ impl Pairs {
         pairs
     }
 
-    /// The block a key is in.
-    pub(super) fn block(&self, hash: u64) -> usize {
-        self.entries.block(entry(hash, 0))
+    /// Some key near this one, to have it at hand.
+    pub(super) fn near(&self, hash: u64) -> u64 {
+        self.entries.near(hash)
     }
 
-    /// What lies near a key of this block.
-    pub(super) fn near(&self, block: usize, hash: u64) -> u64 {
-        self.entries.near(block, entry(hash, 0))
+    /// The carriers of a key, or of another of the same upper half.
+    pub(super) fn likely(&self, hash: u64) -> Option<Group> {
+        let at = self.entries.find(hash, |_| true)?;
+        Some(Group::of_number(self.entries.value(at)))
     }
 
-    /// Some carrier of a key, or of another of the same upper half.
-    pub(super) fn likely_carrier(&self, block: usize, hash: u64) -> Option<u32> {
-        let at = self.entries.find(block, hash, |_| true)?;
-        Some(self.members.first(Group::of_number(self.entries.value(at))))
+    /// The slots that carry a key; `carries` says whether one does.
+    pub(super) fn find(&self, hash: u64, carries: impl Fn(u32) -> bool) -> Option<Group> {
+        self.place(hash, carries).map(|(_, group)| group)
     }
 
-    /// The slots that carry a key; `carries` says whether one does. The key is in
-    /// `block`, and likely still is.
-    pub(super) fn find(&self, block: usize, hash: u64, carries: impl Fn(u32) -> bool) -> Option<Group> {
-        self.place(block, hash, carries).map(|(_, group)| group)
-    }
-
-    fn place(&self, block: usize, hash: u64, carries: impl Fn(u32) -> bool) -> Option<(Place, Group)> {
+    fn place(&self, hash: u64, carries: impl Fn(u32) -> bool) -> Option<(Place, Group)> {
         if let Some(&group) = self.aside.get(&hash).filter(|_| !self.aside.is_empty()) {
             return Some((Place::Aside, group));
         }
-        let at = self.entries.find(block, hash, |_| true)?;
+        let at = self.entries.find(hash, |_| true)?;
         let group = Group::of_number(self.entries.value(at));
-        carries(self.members.first(group)).then_some((Place::Entry(at), group))
+        carries(self.members.some(group)).then_some((Place::Entry(at), group))
     }
 
     fn set(&mut self, hash: u64, place: Place, group: Group) {
@@ -90,34 +84,34 @@ impl Pairs {
     }
 
     /// Adds a slot to the carriers of a key; returns them.
-    pub(super) fn add(&mut self, block: usize, hash: u64, slot: u32, carries: impl Fn(u32) -> bool) -> Group {
-        if let Some((place, group)) = self.place(block, hash, carries) {
+    pub(super) fn add(&mut self, hash: u64, slot: u32, carries: impl Fn(u32) -> bool) -> Group {
+        if let Some((place, group)) = self.place(hash, carries) {
             let after = self.members.add(group, slot);
             self.set(hash, place, after);
             return after;
         }
         let group = Group::alone(slot);
-        self.enter(block, hash, group);
+        self.enter(hash, group);
         group
     }
 
     /// Takes in a key that nobody carried, and its carriers, sorted.
-    pub(super) fn put(&mut self, block: usize, hash: u64, slots: &[u32]) {
+    pub(super) fn put(&mut self, hash: u64, slots: &[u32]) {
         let group = self.members.group(slots);
-        self.enter(block, hash, group);
+        self.enter(hash, group);
     }
 
-    fn enter(&mut self, block: usize, hash: u64, group: Group) {
-        if self.entries.find(block, hash, |_| true).is_some() {
+    fn enter(&mut self, hash: u64, group: Group) {
+        if self.entries.find(hash, |_| true).is_some() {
             self.aside.insert(hash, group);
         } else {
-            self.entries.insert_by(block, entry(hash, group.number()));
+            self.entries.insert(entry(hash, group.number()));
         }
     }
 
     /// Lets go of a key, whoever carries it.
-    pub(super) fn let_go(&mut self, block: usize, hash: u64, carries: impl Fn(u32) -> bool) {
-        if let Some((place, group)) = self.place(block, hash, carries) {
+    pub(super) fn let_go(&mut self, hash: u64, carries: impl Fn(u32) -> bool) {
+        if let Some((place, group)) = self.place(hash, carries) {
             self.members.give_up(group);
             self.forget(hash, place);
         }
@@ -132,7 +126,7 @@ impl Pairs {
 
     /// Takes a slot out of the carriers of a key; returns how many are left.
     pub(super) fn remove(&mut self, hash: u64, slot: u32, carries: impl Fn(u32) -> bool) -> usize {
-        let Some((place, group)) = self.place(self.block(hash), hash, carries) else { return 0 };
+        let Some((place, group)) = self.place(hash, carries) else { return 0 };
         if let Some(after) = self.members.remove(group, slot) {
             self.set(hash, place, after);
             return self.members.count(after);
@@ -180,7 +174,7 @@ mod tests {
                     let left = pairs.remove(hash(key), slot, carries);
                     assert_eq!(left + 1, known[&key].len());
                 } else {
-                    let group = pairs.add(pairs.block(hash(key)), hash(key), slot, carries);
+                    let group = pairs.add(hash(key), slot, carries);
                     assert!(pairs.members.all(group).contains(&slot));
                 }
             }
@@ -189,7 +183,7 @@ mod tests {
                 assert!(if is_there { slots.remove(&slot) } else { slots.insert(slot) });
             }
             for (&key, slots) in &known {
-                let group = pairs.find(pairs.block(hash(key)), hash(key), |slot| keys_of(slot).contains(&key));
+                let group = pairs.find(hash(key), |slot| keys_of(slot).contains(&key));
                 let found: BTreeSet<u32> = group.into_iter().flat_map(|group| pairs.members.all(group)).collect();
                 assert_eq!(&found, slots);
             }

@@ -59,26 +59,26 @@ impl Postings {
         Self { carried: Carried::new(rules, open), carriers: Members::default(), pairs }
     }
 
-    fn find(&self, pair: &Paired, block: usize) -> Option<Group> {
-        self.pairs[pair.rule].find(block, pair.hash, |slot| self.carried.carries(slot, pair))
+    fn find(&self, pair: &Paired) -> Option<Group> {
+        self.pairs[pair.rule].find(pair.hash, |slot| self.carried.carries(slot, pair))
     }
 
-    /// Finds the blocks that pairs are in, and reads what finding them will read:
-    /// loads that do not wait for each other, so that later ones find all at hand.
-    fn warm(&self, pairs: &[Paired]) -> Vec<usize> {
-        let blocks: Vec<usize> = pairs.iter().map(|pair| self.pairs[pair.rule].block(pair.hash)).collect();
-        let near = |(pair, &block): (&Paired, &usize)| self.pairs[pair.rule].near(block, pair.hash);
-        black_box(pairs.iter().zip(&blocks).fold(0, |sum, pair| sum ^ near(pair)));
-        let carrier = |(pair, &block): (&Paired, &usize)| self.pairs[pair.rule].likely_carrier(block, pair.hash);
-        self.carried.lines.fetch(pairs.iter().zip(&blocks).filter_map(carrier));
-        blocks
+    /// Reads what finding pairs will read: loads that do not wait for each other, so
+    /// that later ones find all at hand.
+    fn warm(&self, pairs: &[Paired]) {
+        black_box(pairs.iter().fold(0, |sum, pair| sum ^ self.pairs[pair.rule].near(pair.hash)));
+        let likely = |pair: &Paired| Some((pair.rule, self.pairs[pair.rule].likely(pair.hash)?));
+        let likely: Vec<(usize, Group)> = pairs.iter().filter_map(likely).collect();
+        let carriers: Vec<u32> =
+            likely.into_iter().map(|(rule, group)| self.pairs[rule].members().some(group)).collect();
+        self.carried.lines.fetch(carriers.into_iter());
     }
 
     fn blocks(&self, numbers: &[u32]) -> Blocks {
         let pairs = self.carried.paired(&self.carried.closed(numbers));
-        let blocks = self.warm(&pairs);
-        let group = |(pair, &block): (&Paired, &usize)| Some((pair.rule, self.find(pair, block)?));
-        Blocks { alone: self.open_alone(numbers), paired: pairs.iter().zip(&blocks).filter_map(group).collect() }
+        self.warm(&pairs);
+        let group = |pair: &Paired| Some((pair.rule, self.find(pair)?));
+        Blocks { alone: self.open_alone(numbers), paired: pairs.iter().filter_map(group).collect() }
     }
 
     /// The carriers of each key that proposes pairs by itself.
@@ -112,8 +112,7 @@ impl Postings {
             Block::Alone(number) => self.carriers.all(self.carried.bases.get(*number).group),
             Block::Paired(pair) => {
                 let pairs = &self.pairs[pair.rule];
-                let group = self.find(pair, pairs.block(pair.hash));
-                group.map_or_else(Vec::new, |group| pairs.members().all(group))
+                self.find(pair).map_or_else(Vec::new, |group| pairs.members().all(group))
             }
         };
         slots.sort_unstable();
@@ -128,12 +127,12 @@ impl Postings {
             return alone;
         }
         let pairs = self.carried.paired(&self.carried.closed(&shared));
-        let blocks = self.warm(&pairs);
-        let is_open = |(pair, block): &(&Paired, &usize)| {
-            let group = self.find(pair, **block);
+        self.warm(&pairs);
+        let is_open = |pair: &&Paired| {
+            let group = self.find(pair);
             group.is_some_and(|group| self.pairs[pair.rule].members().count(group) <= self.carried.open)
         };
-        pairs.iter().zip(&blocks).filter(is_open).count()
+        pairs.iter().filter(is_open).count()
     }
 
     /// Gives a slot other keys.
@@ -153,13 +152,10 @@ impl Postings {
         for pair in old.iter().filter(|pair| !is_in(pair, &new)) {
             self.part(slot, pair, &mut moved.opened);
         }
-        let blocks = self.warm(&new);
-        for (pair, &block) in new.iter().zip(&blocks) {
-            let group = if is_in(pair, &old) {
-                self.find(pair, block)
-            } else {
-                Some(self.join(slot, pair, block, &mut moved.closed))
-            };
+        self.warm(&new);
+        for pair in &new {
+            let group =
+                if is_in(pair, &old) { self.find(pair) } else { Some(self.join(slot, pair, &mut moved.closed)) };
             moved.blocks.paired.extend(group.map(|group| (pair.rule, group)));
         }
         // Until here the slot tells of the keys by which it was found.
@@ -186,8 +182,9 @@ impl Postings {
         if carriers == self.carried.open {
             let pairs = self.pairs_of_carriers(number, slot);
             let keys: Vec<Paired> = pairs.chunk_by(|one, other| one.0.is_same(&other.0)).map(|key| key[0].0).collect();
-            for (pair, block) in keys.iter().zip(self.warm(&keys)) {
-                self.pairs[pair.rule].let_go(block, pair.hash, |slot| self.carried.carries(slot, pair));
+            self.warm(&keys);
+            for pair in &keys {
+                self.pairs[pair.rule].let_go(pair.hash, |slot| self.carried.carries(slot, pair));
             }
             opened.push(Block::Alone(number));
         }
@@ -206,10 +203,10 @@ impl Postings {
         if carriers == self.carried.open + 1 {
             let pairs = self.pairs_of_carriers(number, slot);
             let keys: Vec<&[(Paired, u32)]> = pairs.chunk_by(|one, other| one.0.is_same(&other.0)).collect();
-            let firsts: Vec<Paired> = keys.iter().map(|key| key[0].0).collect();
-            for ((pair, block), key) in firsts.iter().zip(self.warm(&firsts)).zip(keys) {
+            self.warm(&keys.iter().map(|key| key[0].0).collect::<Vec<_>>());
+            for key in keys {
                 let slots: Vec<u32> = key.iter().map(|(_, slot)| *slot).collect();
-                self.pairs[pair.rule].put(block, pair.hash, &slots);
+                self.pairs[key[0].0.rule].put(key[0].0.hash, &slots);
             }
             closed.push(Block::Alone(number));
         }
@@ -231,8 +228,8 @@ impl Postings {
 
     /// Adds a slot to the carriers of a pair of keys, which may close it. A pair of
     /// a key that closed just now was not open before.
-    fn join(&mut self, slot: u32, pair: &Paired, block: usize, closed: &mut Vec<Block>) -> Group {
-        let group = self.add(slot, pair, block);
+    fn join(&mut self, slot: u32, pair: &Paired, closed: &mut Vec<Block>) -> Group {
+        let group = self.add(slot, pair);
         let is_new = |block: &Block| matches!(block, Block::Alone(number) if pair.parts.contains(number));
         if self.pairs[pair.rule].members().count(group) == self.carried.open + 1 && !closed.iter().any(is_new) {
             closed.push(Block::Paired(*pair));
@@ -249,8 +246,8 @@ impl Postings {
         }
     }
 
-    fn add(&mut self, slot: u32, pair: &Paired, block: usize) -> Group {
-        self.pairs[pair.rule].add(block, pair.hash, slot, |slot| self.carried.carries(slot, pair))
+    fn add(&mut self, slot: u32, pair: &Paired) -> Group {
+        self.pairs[pair.rule].add(pair.hash, slot, |slot| self.carried.carries(slot, pair))
     }
 
     fn remove(&mut self, slot: u32, pair: &Paired) -> usize {

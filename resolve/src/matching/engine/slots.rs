@@ -21,12 +21,8 @@ impl Slots {
 
     /// The slot of a number, which `number_of` says of each.
     pub(super) fn get(&self, number: u64, number_of: impl Fn(u32) -> u64) -> Option<u32> {
-        let at = self.0.find(self.block(number), mix(number), |slot| number_of(slot) == number)?;
+        let at = self.0.find(mix(number), |slot| number_of(slot) == number)?;
         Some(self.0.value(at))
-    }
-
-    fn block(&self, number: u64) -> usize {
-        self.0.block(entry(mix(number), 0))
     }
 
     /// Adds a slot of a number that none has.
@@ -36,14 +32,14 @@ impl Slots {
 
     /// Takes out the slot of a number, if it has it.
     pub(super) fn remove(&mut self, number: u64, slot: u32) {
-        if let Some(at) = self.0.find(self.block(number), mix(number), |known| known == slot) {
+        if let Some(at) = self.0.find(mix(number), |known| known == slot) {
             self.0.remove_at(at);
         }
     }
 
     /// All slots.
     pub(super) fn all(&self) -> impl Iterator<Item = u32> + '_ {
-        self.0.range(0..=u64::MAX).map(|entry| entry as u32)
+        self.0.all().map(|entry| entry as u32)
     }
 
     /// Number of slots.
