@@ -5,7 +5,7 @@ use super::super::{Decision, Verdict};
 #[cfg(test)]
 use super::Mutant;
 use super::contents::Valued;
-use super::partners::Pairs;
+use super::partners::Touched;
 use super::{Change, Engine, Item, Regrouped};
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ impl Engine {
         let others = self.contents.settle(std::mem::take(&mut draft.dirty), std::mem::take(&mut draft.suspects));
         self.forget_recycled();
         self.work.changed += others.len() as u64;
-        let mut touched = Pairs::default();
+        let mut touched = Touched::default();
         for &slot in &others {
             let keys = self.weigher.keys(&self.contents.fields.all, self.contents.fields.codes(slot));
             self.partners.rekey(slot, &keys, &mut self.lookup, &mut touched);
@@ -120,8 +120,12 @@ impl Engine {
     }
 
     /// The touched pairs whose edge appears, vanishes or weighs otherwise.
-    fn edges_that_change(&mut self, touched: Pairs) -> Vec<Edge> {
-        let mut pairs = touched;
+    fn edges_that_change(&mut self, touched: Touched) -> Vec<Edge> {
+        let Touched { entered: mut pairs, left } = touched;
+        let loses_edge = |&(one, other): &(u32, u32)| {
+            self.graph.weight(one, other).is_some() && !self.partners.are_candidates(one, other)
+        };
+        pairs.extend(left.into_iter().filter(loses_edge));
         pairs.sort_unstable();
         pairs.dedup();
         self.work.pairs += pairs.len() as u64;

@@ -25,8 +25,19 @@ use super::postings::{Blocks, Postings};
 use super::tally::Tally;
 use std::cmp::Reverse;
 
-/// Pairs of slots whose weight or standing may have changed, the lesser first.
+/// Pairs of slots, the lesser first.
 pub(super) type Pairs = Vec<(u32, u32)>;
+
+/// Pairs that may be candidates or not, other than before.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Pairs that may have become candidates, and every candidate pair of a slot
+    /// whose keys changed.
+    pub(super) entered: Pairs,
+    /// Pairs of which one left the list of the other: they weigh as before if they
+    /// are candidates nevertheless.
+    pub(super) left: Pairs,
+}
 
 /// Partners that room is made for at first, each as often as keys are shared.
 const GATHERED: usize = 512;
@@ -121,7 +132,7 @@ impl Partners {
 
     /// Gives a slot other keys, none to take it out. Adds to `touched` every
     /// pair whose standing may be another, and every candidate pair of the slot.
-    pub(super) fn rekey(&mut self, slot: u32, keys: &[Key], lookup: &mut Lookup, touched: &mut Pairs) {
+    pub(super) fn rekey(&mut self, slot: u32, keys: &[Key], lookup: &mut Lookup, touched: &mut Touched) {
         let mut old = self.met(&self.postings.blocks_of(slot), Some(slot));
         let is_new = self.postings.carried.lines.is_empty(slot);
         let moved = self.postings.rekey(slot, keys);
@@ -129,7 +140,7 @@ impl Partners {
         self.done.met += new.slots.len() as u64;
         self.done.closed += moved.closed.len() as u64;
         self.weigh(slot, &mut new, lookup);
-        touched.extend(self.replace(slot, &new).concat().into_iter().map(|partner| pair(slot, partner)));
+        touched.entered.extend(self.replace(slot, &new).concat().into_iter().map(|partner| pair(slot, partner)));
         self.tally.subtract(&mut old.slots, &new.slots);
         let mut stale = FastSet::default();
         for partner in old.slots {
@@ -142,7 +153,7 @@ impl Partners {
     }
 
     /// Offers a slot to its partners, in the lists of which it is if it is not new.
-    fn tell(&mut self, slot: u32, met: &Met, is_new: bool, stale: &mut FastSet<u32>, touched: &mut Pairs) {
+    fn tell(&mut self, slot: u32, met: &Met, is_new: bool, stale: &mut FastSet<u32>, touched: &mut Touched) {
         let may_change = |&place: &usize| {
             let partner = met.slots[place];
             !self.lists.is_below(partner, met.weights[place]) || (!is_new && self.lists.all(partner).contains(&slot))
@@ -230,7 +241,14 @@ impl Partners {
 
     /// Puts `partner` where it belongs in the list of `slot` as what it now is,
     /// or takes it out.
-    fn adjust(&mut self, slot: u32, partner: u32, now: Option<Ranked>, stale: &mut FastSet<u32>, touched: &mut Pairs) {
+    fn adjust(
+        &mut self,
+        slot: u32,
+        partner: u32,
+        now: Option<Ranked>,
+        stale: &mut FastSet<u32>,
+        touched: &mut Touched,
+    ) {
         let Some(place) = self.place(slot, partner) else {
             if let Some(now) = now {
                 self.offer(slot, now, touched);
@@ -239,7 +257,7 @@ impl Partners {
         };
         let known = self.lists.rank(slot, place).weight;
         if let Some(now) = now.filter(|now| now.weight == known) {
-            touched.push(pair(slot, partner));
+            touched.entered.push(pair(slot, partner));
             self.lists.set_shared(slot, place, now.shared);
             return;
         }
@@ -264,30 +282,30 @@ impl Partners {
     }
 
     /// Puts a partner where it belongs.
-    fn put(&mut self, slot: u32, partner: Ranked, touched: &mut Pairs) {
+    fn put(&mut self, slot: u32, partner: Ranked, touched: &mut Touched) {
         let (id, most) = (self.ids[slot as usize], self.bounds.partners);
         let length = self.lists.length(slot);
         let is_after = |&place: &usize| self.order(id, self.lists.rank(slot, place), partner).is_gt();
         let place = (0..length).find(is_after).unwrap_or(length);
         if place < most {
-            touched.push(pair(slot, partner.slot));
-            touched.extend(self.lists.all(slot).get(most - 1).map(|&last| pair(slot, last)));
+            touched.entered.push(pair(slot, partner.slot));
+            touched.left.extend(self.lists.all(slot).get(most - 1).map(|&last| pair(slot, last)));
         }
         self.lists.insert(slot, place, partner);
     }
 
     /// Takes a partner out.
-    fn take(&mut self, slot: u32, place: usize, touched: &mut Pairs) {
+    fn take(&mut self, slot: u32, place: usize, touched: &mut Touched) {
         let (all, most) = (self.lists.all(slot), self.bounds.partners);
         if place < most {
-            touched.push(pair(slot, all[place]));
-            touched.extend(all.get(most).map(|&next| pair(slot, next)));
+            touched.left.push(pair(slot, all[place]));
+            touched.entered.extend(all.get(most).map(|&next| pair(slot, next)));
         }
         self.lists.remove(slot, place);
     }
 
     /// Offers a partner that is not in the list of `slot`.
-    fn offer(&mut self, slot: u32, partner: Ranked, touched: &mut Pairs) {
+    fn offer(&mut self, slot: u32, partner: Ranked, touched: &mut Touched) {
         if self.lists.is_below(slot, partner.weight) {
             return;
         }

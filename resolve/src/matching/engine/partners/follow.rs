@@ -5,7 +5,7 @@ use super::super::lines::Lookup;
 use super::super::lists::Ranked;
 use super::super::postings::{Block, Moved};
 use super::super::tally::{Among, MANY};
-use super::{Pairs, Partners, pair};
+use super::{Partners, Touched, pair};
 
 impl Partners {
     /// Follows up what the keys of a slot opened and closed. `stale` are slots whose
@@ -16,7 +16,7 @@ impl Partners {
         moved: &Moved,
         mut stale: FastSet<u32>,
         lookup: &mut Lookup,
-        touched: &mut Pairs,
+        touched: &mut Touched,
     ) {
         let mut unsure = Vec::new();
         for block in &moved.closed {
@@ -37,7 +37,8 @@ impl Partners {
             let [before, after] = self.replace(stale, &met);
             let left = before.iter().filter(|partner| !after.contains(partner));
             let entered = after.iter().filter(|partner| !before.contains(partner));
-            touched.extend(left.chain(entered).map(|&partner| pair(stale, partner)));
+            touched.left.extend(left.map(|&partner| pair(stale, partner)));
+            touched.entered.extend(entered.map(|&partner| pair(stale, partner)));
         }
     }
 
@@ -60,7 +61,7 @@ impl Partners {
 
     /// Counts the open keys that a slot shares with a partner in its list, unless
     /// that is found afresh anyway.
-    fn make_sure(&mut self, slot: u32, partner: u32, stale: &mut FastSet<u32>, touched: &mut Pairs) {
+    fn make_sure(&mut self, slot: u32, partner: u32, stale: &mut FastSet<u32>, touched: &mut Touched) {
         let Some(place) = self.place(slot, partner).filter(|_| !stale.contains(&slot)) else { return };
         match self.postings.shared_open(slot, partner).min(MANY as usize) {
             0 => self.adjust(slot, partner, None, stale, touched),
@@ -70,7 +71,7 @@ impl Partners {
 
     /// Offers to each other all who carry a key that opened. It is one that they
     /// surely share; the pairs that a base key had while it was closed are gone.
-    fn open(&mut self, block: &Block, stale: &FastSet<u32>, lookup: &mut Lookup, touched: &mut Pairs) {
+    fn open(&mut self, block: &Block, stale: &FastSet<u32>, lookup: &mut Lookup, touched: &mut Touched) {
         let members = self.postings.slots(block);
         self.lists.fetch(&members);
         let mut weights = Vec::new();
