@@ -16,7 +16,7 @@ use tributary_log::{EmbeddedLog, EmbeddedOptions, KafkaLog, KafkaOptions, Log};
 use tributary_profile_store::query::QueryLimits;
 use tributary_profile_store::{TableSettings, TraitType};
 use tributary_resolve::DEFAULT_ID_KEY;
-use tributary_resolve::matching::Model;
+use tributary_resolve::matching::{Model, ModelFile};
 use tributary_serve::ServeSettings;
 use tributary_state::{Identity, Matcher, ModelMatcher, Options, Rule, fold_trait_name};
 
@@ -223,7 +223,13 @@ pub fn matcher(identity: &IdentitySettings) -> anyhow::Result<Option<Box<dyn Mat
         Some(path) => {
             let said = || format!("read the matching model {}", path.display());
             let text = std::fs::read_to_string(path).with_context(said)?;
-            Model::from_json(&text).with_context(said)?
+            match ModelFile::from_json(&text).with_context(said)? {
+                ModelFile::Trained(model) => model,
+                ModelFile::Untrained(_) => anyhow::bail!(
+                    "{} has no probabilities: train it with `tributary identity train --splink {0}`",
+                    path.display()
+                ),
+            }
         }
     };
     if let Some(keys) = &identity.keys {

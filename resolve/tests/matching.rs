@@ -12,7 +12,7 @@ mod shared;
 
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng, seq::SliceRandom as _};
 use shared::{Rows, quality};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tributary_resolve::matching::{Error, Ignored, Model, Options, Outcome, Role, Rules, Table, record_hash, run};
 
 fn matched(table: Table) -> Outcome {
@@ -244,4 +244,55 @@ fn every_pair_is_scored_once_and_by_row_order() {
         assert!(pair.one < pair.other && (pair.other as usize) < outcome.clusters.len());
         assert_eq!(pair.score.weight >= 0, pair.score.match_probability() >= 0.4999, "{pair:?}");
     }
+}
+
+#[test]
+fn a_person_of_hundreds_of_records_is_one() {
+    let mut rows = people(400, 80, 12);
+    let often = rows.rows[5].clone();
+    rows.rows.extend(std::iter::repeat_n(often.clone(), 300));
+    // Now and then the phone is left out.
+    let mut without = often.clone();
+    without[3].clear();
+    rows.rows.extend(std::iter::repeat_n(without, 100));
+    let rows = rows.shuffled(3);
+    let outcome = matched(rows.table(&["person"]));
+    let (precision, recall, _, largest) = quality(&outcome.clusters, &rows.column("person"));
+    assert!(precision >= 0.999 && recall >= 0.999 && largest >= 401, "{precision} {recall} {largest}");
+    let copy = rows.rows.iter().rposition(|row| *row == often).unwrap();
+    assert!(outcome.probabilities[copy] > 0.9, "{}", outcome.probabilities[copy]);
+    let pairs: HashSet<(u32, u32)> = outcome.pairs.iter().map(|pair| (pair.one, pair.other)).collect();
+    assert_eq!(pairs.len(), outcome.pairs.len(), "each pair is scored once");
+    assert!(outcome.pairs.iter().all(|pair| pair.one < pair.other));
+    let apart = Options { copies_apart: true, ..Options::default() };
+    assert!(self::largest(&run(rows.table(&["person"]), &apart).unwrap()) < 300, "one by one they are too many");
+}
+
+#[test]
+fn equal_addresses_are_a_match_however_few_the_names_they_are_made_of() {
+    let mut random = SmallRng::seed_from_u64(4);
+    let given = ["tom", "mia", "zoe", "max", "eva", "lia"];
+    let family: Vec<String> = "abcdefgh"
+        .chars()
+        .flat_map(|letter| ["son", "man", "ley", "ford"].map(|end| format!("{letter}{letter}{end}")))
+        .collect();
+    let towns = ["leeds", "york", "bath"];
+    let mut rows = Vec::new();
+    for person in 0..1500 {
+        let (given, family) = (given[random.random_range(0..6)], &family[random.random_range(0..32)]);
+        for _ in 0..random.random_range(1..=2) {
+            let town = towns[random.random_range(0..3)].to_owned();
+            rows.push(vec![
+                given.to_owned(),
+                family.clone(),
+                format!("{given}.{family}{person}@x.org"),
+                town,
+                person.to_string(),
+            ]);
+        }
+    }
+    let rows = Rows::new(&["first_name", "last_name", "email", "city", "person"], rows).shuffled(5);
+    let outcome = matched(rows.table(&["person"]));
+    let (precision, recall, ..) = quality(&outcome.clusters, &rows.column("person"));
+    assert!(precision >= 0.98 && recall >= 0.98, "{precision} {recall}");
 }

@@ -249,3 +249,30 @@ fn what_is_kept_apart_is_apart_and_what_is_asserted_is_together() {
     assert_eq!(engine.clusters(), full);
     assert_eq!(engine.cluster_of(record_hash("nobody")), Vec::<u64>::new());
 }
+
+/// Copies of a part of the rows, some of them many, with keys of their own.
+fn with_copies(rows: &Rows, seed: u64) -> Rows {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut all = rows.rows.clone();
+    for row in &rows.rows {
+        let copies = match random.random_range(0..100) {
+            0 => random.random_range(30..90),
+            1..20 => random.random_range(1..4),
+            _ => 0,
+        };
+        all.extend(std::iter::repeat_n(row.clone(), copies));
+    }
+    all.shuffle(&mut random);
+    Rows { header: rows.header.clone(), rows: all }
+}
+
+#[test]
+fn records_that_say_the_same_are_one_streamed_or_not() {
+    let rows = with_copies(&people(1200, 8), 9);
+    let set = Set::new(&rows, &[]);
+    assert!(set.clusters.iter().map(Vec::len).max() > Some(60));
+    for (seed, loaded) in [(1, 1.0), (2, 0.0), (3, 0.5)] {
+        let engine = set.streamed(seed, loaded);
+        assert_eq!(differing_pairs(&engine.clusters(), &set.clusters), 0, "seed {seed}");
+    }
+}

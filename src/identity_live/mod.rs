@@ -33,7 +33,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tributary_log::{Entry, Log};
 use tributary_protocol::{LogValue, Timestamp};
-use tributary_resolve::matching::{Model, Rules};
+use tributary_resolve::matching::{Model, ModelFile, Rules};
 use tributary_state::{DECISION_SOURCE, Decision, ModelMatcher, ProfileChange, State};
 
 /// Longest wait of a decision for its effect.
@@ -182,7 +182,12 @@ async fn preview(Shared(api): Shared<IdentityApi>, proposal: Given<Proposal>) ->
         return Err(Failure::bad_request("cut is not above 0 and at most 1"));
     }
     let forecast = tokio::task::spawn_blocking(move || {
-        let model = model.map_or_else(|| Ok(Model::people().clone()), |text| Model::from_json(&text));
+        let model = match model.map(|text| ModelFile::from_json(&text)) {
+            None => Ok(Model::people().clone()),
+            Some(Ok(ModelFile::Trained(model))) => Ok(model),
+            Some(Ok(ModelFile::Untrained(_))) => return Err(Failure::bad_request("the model has no probabilities")),
+            Some(Err(error)) => Err(error),
+        };
         let matcher = model.and_then(|mut model| {
             model.rules = keys.unwrap_or(model.rules);
             ModelMatcher::new(model, cut, 1)

@@ -32,7 +32,7 @@ pub struct RunArgs {
     /// Where to write every scored pair (.parquet or .csv)
     #[arg(long, value_name = "FILE")]
     pub pairs: Option<PathBuf>,
-    /// Model to use as it is; without one it is trained on the files
+    /// Model, or settings file of Splink, to use as it is; without one it is trained on the files
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     /// Judged pairs that refine the model: record_key_l, record_key_r, is_match (CSV or Parquet)
@@ -58,6 +58,9 @@ pub struct TrainArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap shows the flags, not this")]
     pub input: InputArgs,
+    /// Settings file of Splink: its comparisons are trained, the terms of trained ones counted
+    #[arg(long, value_name = "FILE")]
+    pub splink: Option<PathBuf>,
     /// Where to write the model, JSON
     #[arg(long, value_name = "FILE", default_value = "model.json")]
     pub out: PathBuf,
@@ -81,7 +84,7 @@ pub struct LabelArgs {
     /// Where answers are kept, CSV; one that is there is gone on with
     #[arg(long, value_name = "FILE", default_value = "labels.csv")]
     pub out: PathBuf,
-    /// Model to use as it is; without one it is trained on the files
+    /// Model, or settings file of Splink, to use as it is; without one it is trained on the files
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     /// Most pairs to ask about this time
@@ -124,7 +127,7 @@ pub struct RecordsArgs {
     /// Column that names each record; unique within a file, never compared
     #[arg(long, value_name = "COLUMN")]
     pub key: String,
-    /// Model to use as it is; without one it is trained on the files
+    /// Model, or settings file of Splink, to use as it is; without one it is trained on the files
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     /// What columns are, which pairs are looked at and how to cluster, YAML; without it columns are recognised

@@ -18,7 +18,7 @@ use serde::de::value::Error as ValueError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tributary_config::{Document, KeyPart, check_keys};
-use tributary_resolve::matching::{Column, Cut, Model, Options, Recognised, Role, Rules};
+use tributary_resolve::matching::{Column, Cut, ModelFile, Options, Recognised, Role, Rules};
 
 /// What a column is called that is not to be looked at.
 const IGNORE: &str = "ignore";
@@ -83,9 +83,15 @@ impl Config {
     }
 
     /// What a run by it goes by.
-    pub(crate) fn options(&self, threads: usize, model: Option<Model>) -> Options {
+    pub(crate) fn options(&self, threads: usize, model: Option<ModelFile>) -> Options {
         let Self { roles, cut, rules, .. } = self;
-        Options { threads, cut: *cut, model, roles: roles.clone(), rules: rules.clone(), ..Options::default() }
+        let (model, comparisons) = match model {
+            None => (None, Vec::new()),
+            Some(ModelFile::Trained(model)) => (Some(model), Vec::new()),
+            Some(ModelFile::Untrained(comparisons)) => (None, comparisons),
+        };
+        let (roles, rules) = (roles.clone(), rules.clone());
+        Options { threads, cut: *cut, model, comparisons, roles, rules, ..Options::default() }
     }
 
     /// Reads files but for the columns that are not to be looked at: those of

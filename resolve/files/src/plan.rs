@@ -8,7 +8,7 @@ use crate::report;
 use crate::run::{Summary, begin_report, load_model, matched};
 use std::io::Write;
 use tributary_resolve::matching::explain::aligned;
-use tributary_resolve::matching::{Plan, plan};
+use tributary_resolve::matching::{Options, Plan, plan};
 
 /// Counts, prints what was counted on `out`, and writes no file.
 pub(crate) fn dry_run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summary> {
@@ -17,7 +17,7 @@ pub(crate) fn dry_run(args: &RunArgs, threads: usize, out: &mut impl Write) -> R
     let input =
         config.read(&args.input.files, &args.input.key, args.evaluate_against.as_deref(), &args.input.ignore)?;
     let filled = begin_report(out, &input)?;
-    let options = config.options(threads, model);
+    let options = Options { copies_apart: args.link_only || args.one_to_one, ..config.options(threads, model) };
     let progress = Progress::begin("count", 0);
     let counted = matched(plan(input.table, &options), args.model.as_deref())?;
     progress.end();
@@ -45,7 +45,10 @@ fn print(plan: &Plan, out: &mut impl Write) -> Result<()> {
     if !idle.is_empty() {
         writeln!(out, "\n{} rules find nothing to look at: {}", idle.len(), idle.join("; "))?;
     }
-    let Plan { pairs, scored_max, carriers_max, partners_max, .. } = plan;
+    let Plan { copies, pairs, scored_max, carriers_max, partners_max, .. } = plan;
+    if *copies > 0 {
+        writeln!(out, "\n{copies} records say just what another says: they go with it, and are not counted above.")?;
+    }
     writeln!(
         out,
         "\nA key is shared by 2 to {carriers_max} records; one that more carry is too common to propose pairs."

@@ -12,7 +12,7 @@ use crate::{Error, Result, output, report};
 use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
-use tributary_resolve::matching::{self, Model, Options, Outcome};
+use tributary_resolve::matching::{self, ModelFile, Options, Outcome};
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,7 +44,9 @@ pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summa
     let mut input = config.read(&args.input.files, &args.input.key, truth, &args.input.ignore)?;
     let labels = read_labels(args.labels.as_deref(), &mut input)?;
     let filled = begin_report(out, &input)?;
-    let options = Options { labels, ..config.options(threads, model) };
+    // What is joined between files alone is joined pair by pair.
+    let copies_apart = args.link_only || args.one_to_one;
+    let options = Options { labels, copies_apart, ..config.options(threads, model) };
     let mut outcome = resolve(&mut input, &options, args.model.as_deref())?;
     let is_nothing_shared = outcome.pairs.is_empty() && outcome.clusters.len() > 1;
     Linking { link_only: args.link_only, one_to_one: args.one_to_one }.apply(&mut outcome, &input);
@@ -90,9 +92,10 @@ fn check_outputs(args: &RunArgs) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn load_model(path: &Path) -> Result<Model> {
+/// Reads a model, or settings of Splink.
+pub(crate) fn load_model(path: &Path) -> Result<ModelFile> {
     let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
-    Model::from_json(&text).map_err(|source| Error::Model { path: path.to_owned(), source })
+    ModelFile::from_json(&text).map_err(|source| Error::Model { path: path.to_owned(), source })
 }
 
 /// Prints what was read, and returns how much of each column is filled.
@@ -114,9 +117,12 @@ pub(crate) fn resolve(input: &mut Input, options: &Options, model: Option<&Path>
 pub(crate) fn matched<T>(result: matching::Result<T>, model: Option<&Path>) -> Result<T> {
     result.map_err(|error| match (error, model) {
         (matching::Error::NothingToCompare { columns }, _) => Error::NothingToCompare { columns },
-        (source @ (matching::Error::ModelVersion { .. } | matching::Error::ModelDamaged { .. }), Some(path)) => {
-            Error::Model { path: path.to_owned(), source }
-        }
+        (
+            source @ (matching::Error::ModelVersion { .. }
+            | matching::Error::ModelDamaged { .. }
+            | matching::Error::NotCompared { .. }),
+            Some(path),
+        ) => Error::Model { path: path.to_owned(), source },
         (other, _) => Error::Matching(other),
     })
 }

@@ -5,7 +5,7 @@ use crate::args::TrainArgs;
 use crate::config::Config;
 use crate::input::Input;
 use crate::labels::read_labels;
-use crate::run::{begin_report, resolve};
+use crate::run::{begin_report, load_model, resolve};
 use crate::{Error, Result, report};
 use std::io::Write;
 use tributary_resolve::matching::{Label, MISSING, Options, Outcome, Table, choose};
@@ -20,13 +20,15 @@ const SEED: u64 = 1;
 /// Every variant of [`Error`].
 pub fn train(args: &TrainArgs, threads: usize, out: &mut impl Write) -> Result<()> {
     let config = Config::load(args.input.config.as_deref())?;
+    let settings = args.splink.as_deref();
+    let given = settings.map(load_model).transpose()?;
     let truth = args.labels_against.as_deref();
     let mut input = config.read(&args.input.files, &args.input.key, truth, &args.input.ignore)?;
     let labels = read_labels(args.labels.as_deref(), &mut input)?;
     let filled = begin_report(out, &input)?;
     let table = truth.map(|_| input.table.clone());
-    let mut options = Options { labels, ..config.options(threads, None) };
-    let mut outcome = resolve(&mut input, &options, None)?;
+    let mut options = Options { labels, ..config.options(threads, given) };
+    let mut outcome = resolve(&mut input, &options, settings)?;
     report::columns(out, &outcome.recognised, &filled)?;
     if let Some(table) = table {
         options.labels = answered(&input, &outcome, args.labels_count);

@@ -4,6 +4,7 @@ use super::bounds::Bounds;
 use super::cluster::{Cut, Node, NodeEdge, solve_all, units};
 use super::columns::{prepare, prepare_as};
 use super::comparer::{Comparer, Fields};
+use super::copies::{Copies, Twin, are_one, repeated};
 use super::counting::grouped;
 use super::field::Field;
 use super::generic::{self, Limits};
@@ -14,7 +15,7 @@ use super::model::{FieldModel, Model, Score, Scorer};
 use super::role::{Recognised, Role, recognise};
 use super::rules::Rules;
 use super::threads::{joined, map_parts};
-use super::train::{set_bands, train};
+use super::train::{Candidates, set_bands, train};
 use super::{Error, Measure, Result, Table, block, near, table::MISSING};
 
 /// How to run; the default needs no set-up.
@@ -35,6 +36,9 @@ pub struct Options {
     pub labels: Vec<Label>,
     /// Which pairs are looked at; none: as the model given has it, else as usual.
     pub rules: Option<Rules>,
+    /// Whether records that say the same are looked at one by one: for those who
+    /// want every pair of them.
+    pub copies_apart: bool,
 }
 
 impl Options {
@@ -82,6 +86,9 @@ pub fn run(table: Table, options: &Options) -> Result<Outcome> {
     if ready.order.len() < 2 {
         return Ok(Outcome::alone(ready.found, ready.order.len()));
     }
+    let copies = std::mem::take(&mut ready.copies);
+    let counted = std::mem::take(&mut ready.counted).map(|model| Options { model: Some(model), ..options.clone() });
+    let options = counted.as_ref().unwrap_or(options);
     let frozen = freeze(&mut ready.fields, &ready.limits, options.model.as_ref());
     ready.take_order(&near::order(&ready.fields));
     let Ready { order, found, generic_values, fields, records, .. } = ready;
@@ -89,9 +96,14 @@ pub fn run(table: Table, options: &Options) -> Result<Outcome> {
     let keys = Keys::new(&fields, options.threads);
     fields.forget_columns(|role| role != Role::UserId);
     let run = Run { fields, options };
-    let (model, pairs) = run.score(frozen, keys)?;
-    let (clusters, probabilities) = run.cluster(&model, &pairs);
-    Ok(Outcome::new(&order, found, generic_values, model, &clusters, &probabilities, &pairs))
+    let twins = run.twins(&keys, &copies);
+    let (model, pairs) = run.score(frozen, keys, &twins, &copies)?;
+    let twins = run.scored_twins(&model, &twins);
+    let (clusters, probabilities) = run.cluster(&model, &pairs, &twins);
+    let mut outcome =
+        Outcome::new(&order, copies.all.len(), found, generic_values, model, &clusters, &probabilities, &pairs);
+    outcome.add_copies(&copies, &order, &twins, options.cut);
+    Ok(outcome)
 }
 
 /// A table made ready to be matched, its rows in the order of their hashes.
@@ -105,6 +117,10 @@ pub(crate) struct Ready {
     pub(crate) records: Vec<u64>,
     /// What is generic in each field.
     limits: Vec<Limits>,
+    /// Rows that others stand for, in none of the above.
+    pub(crate) copies: Copies,
+    /// The model given where it is of frequencies, which were counted in this table.
+    counted: Option<Model>,
 }
 
 impl Ready {
@@ -121,20 +137,25 @@ impl Ready {
             }
         }
         let columns = found.len();
-        let (generic_values, limits) = Default::default();
-        let mut ready = Self { order, found, generic_values, fields: Vec::new(), records: table.records, limits };
+        let (generic_values, limits, copies, counted, fields) = Default::default();
+        let records = table.records;
+        let mut ready = Self { order, found, generic_values, fields, records, limits, copies, counted };
         if ready.order.len() < 2 {
             return Ok(ready);
         }
         if let Some(model) = &options.model {
             model.check()?;
         }
-        let fields = match &options.model {
+        let mut fields = match &options.model {
             Some(model) => prepare_as(&model.fields, table.columns, &mut ready.found, ready.order.len()),
-            None => compared_as(prepare(table.columns, &mut ready.found), &options.comparisons),
+            None => compared_as(prepare(table.columns, &mut ready.found), &options.comparisons)?,
         };
         if fields.is_empty() || !tells_a_person(&fields) {
             return Err(Error::NothingToCompare { columns });
+        }
+        ready.counted = options.model.as_ref().and_then(|model| model.counted(&fields));
+        if !options.copies_apart {
+            ready.copies = Copies::take_out(&mut fields, &mut ready.order, &mut ready.records);
         }
         ready.limits = match &options.model {
             Some(model) => model.fields.iter().map(|field| field.generic).collect(),
@@ -157,12 +178,19 @@ impl Ready {
 }
 
 /// Compares the fields that are asked for as is asked.
-fn compared_as(fields: Vec<Field>, comparisons: &[(String, Measure)]) -> Vec<Field> {
+///
+/// # Errors
+/// [`Error::NotCompared`] if one of them is no field.
+fn compared_as(fields: Vec<Field>, comparisons: &[(String, Measure)]) -> Result<Vec<Field>> {
+    let is_field = |column: &str| fields.iter().any(|field| field.name == column);
+    if let Some((column, _)) = comparisons.iter().find(|(column, _)| !is_field(column)) {
+        return Err(Error::NotCompared { column: column.clone() });
+    }
     let compared = |field: Field| match comparisons.iter().find(|(name, _)| *name == field.name) {
         Some(&(_, measure)) => field.measured_by(measure),
         None => field,
     };
-    fields.into_iter().map(compared).collect()
+    Ok(fields.into_iter().map(compared).collect())
 }
 
 /// Some column must tell people apart; words such as an occupation do not.
@@ -198,23 +226,49 @@ fn freeze(prepared: &mut [Field], limits: &[Limits], model: Option<&Model>) -> V
 
 impl Run<'_> {
     /// Finds candidates, trains if need be, scores every candidate.
-    fn score(&self, frozen: Vec<FieldModel>, keys: Keys) -> Result<(Model, Vec<Scored>)> {
+    fn score(
+        &self,
+        frozen: Vec<FieldModel>,
+        keys: Keys,
+        twins: &[(u32, Twin)],
+        copies: &Copies,
+    ) -> Result<(Model, Vec<Scored>)> {
         let given = self.options.model.as_ref().map(|model| &model.keys);
         let rules = self.options.rules();
         let (candidates, weights) = block::candidates(keys, &rules, &self.fields.records, given, self.options.threads);
         let mut model = match &self.options.model {
             Some(model) => model.clone(),
-            None => train(&self.fields, frozen, &weights, &candidates, self.options.threads),
+            None => {
+                let candidates = Candidates { pairs: &candidates, twins };
+                train(&self.fields, frozen, &weights, &candidates, self.options.threads)
+            }
         };
         model.rules = rules;
         if !self.options.labels.is_empty() {
             let mut weights: Vec<i32> =
                 self.scored(&model, &candidates).iter().map(|(.., score)| score.weight).collect();
-            model = labels::refine(model, &self.fields, &self.options.labels, &mut weights);
+            let labels = standing(&self.options.labels, copies);
+            model = labels::refine(model, &self.fields, &labels, &mut weights);
         }
         model.check()?;
         let scored = self.scored(&model, &candidates);
         Ok((model, scored))
+    }
+
+    /// The rows that stand for others and that the rules look at.
+    fn twins(&self, keys: &Keys, copies: &Copies) -> Vec<(u32, Twin)> {
+        if copies.all.is_empty() {
+            return Vec::new();
+        }
+        let rules = self.options.rules();
+        let twins =
+            (0u32..).zip(&self.fields.records).filter_map(|(row, record)| Some((row, *copies.twins.get(record)?)));
+        twins.filter(|&(row, _)| block::are_looked_at(keys.of(row as usize), &rules)).collect()
+    }
+
+    fn scored_twins(&self, model: &Model, twins: &[(u32, Twin)]) -> Twins {
+        let (mut comparer, mut scorer) = (Comparer::new(&self.fields), Scorer::new(model));
+        twins.iter().map(|&(row, twin)| (row, (twin, twin.score(&mut comparer, &mut scorer, row)))).collect()
     }
 
     fn scored(&self, model: &Model, candidates: &[(u32, u32)]) -> Vec<Scored> {
@@ -233,8 +287,8 @@ impl Run<'_> {
 
     /// Returns each row's cluster, named by its row of the least hash, and its
     /// probability.
-    fn cluster(&self, model: &Model, pairs: &[Scored]) -> (Vec<u32>, Vec<f64>) {
-        let (nodes, node_of) = self.nodes();
+    fn cluster(&self, model: &Model, pairs: &[Scored], twins: &Twins) -> (Vec<u32>, Vec<f64>) {
+        let (mut nodes, node_of) = self.nodes();
         let mut edges: Vec<NodeEdge> = pairs
             .iter()
             .filter(|(.., score)| score.weight >= 0)
@@ -245,10 +299,12 @@ impl Run<'_> {
             .filter(|edge| edge.one != edge.other)
             .collect();
         edges.sort_unstable_by_key(|edge| (edge.one, edge.other, edge.weight));
-        let merged =
-            solve_all(&nodes, &units(&nodes, &edges, &Bounds::REAL), self.options.cut, self.options.threads, || {
-                self.scorer(model)
-            });
+        let units = units(&nodes, &edges, &Bounds::REAL);
+        for node in nodes.iter_mut().filter(|_| !twins.is_empty()) {
+            let count = |row: &u32| twins.get(row).map_or(1, |(twin, score)| twin.counts(*score, self.options.cut));
+            node.items = repeated(&node.items, count);
+        }
+        let merged = solve_all(&nodes, &units, self.options.cut, self.options.threads, || self.scorer(model));
         let mut cluster_of_node: Vec<u32> = (0..nodes.len() as u32).collect();
         for cluster in &merged {
             let least = cluster.iter().copied().min_by_key(|&node| nodes[node as usize].hash).unwrap_or_default();
@@ -258,7 +314,7 @@ impl Run<'_> {
         }
         let clusters: Vec<u32> =
             node_of.iter().map(|&node| nodes[cluster_of_node[node as usize] as usize].items[0]).collect();
-        let probabilities = self.probabilities(model, &clusters);
+        let probabilities = self.probabilities(model, &clusters, twins);
         (clusters, probabilities)
     }
 
@@ -293,16 +349,16 @@ impl Run<'_> {
     }
 
     /// Mean probability of a row's pairs within its cluster.
-    fn probabilities(&self, model: &Model, clusters: &[u32]) -> Vec<f64> {
+    fn probabilities(&self, model: &Model, clusters: &[u32], twins: &Twins) -> Vec<f64> {
         let mut members: Vec<u32> = (0..clusters.len() as u32).collect();
         members.sort_unstable_by_key(|&row| (clusters[row as usize], self.fields.records[row as usize]));
         let groups: Vec<&[u32]> = members
             .chunk_by(|&one, &other| clusters[one as usize] == clusters[other as usize])
-            .filter(|group| group.len() > 1)
+            .filter(|group| group.len() > 1 || twins.contains_key(&group[0]))
             .collect();
         let means = map_parts(self.options.threads, &groups, |groups| {
             let mut score = self.scorer(model);
-            groups.iter().flat_map(|group| group_means(group, &mut score)).collect::<Vec<_>>()
+            groups.iter().flat_map(|group| group_means(group, twins, self.options.cut, &mut score)).collect::<Vec<_>>()
         });
         let mut probabilities = vec![1.0; clusters.len()];
         means.into_iter().flatten().for_each(|(row, mean)| probabilities[row as usize] = mean);
@@ -313,19 +369,39 @@ impl Run<'_> {
 /// Most members whose pairs are all scored for the mean.
 const MEAN_MEMBERS: usize = 256;
 
-fn group_means(group: &[u32], score: &mut impl FnMut(u32, u32) -> Score) -> Vec<(u32, f64)> {
+/// Mean probability of each row of a group with the others, copies counted one by one.
+fn group_means(group: &[u32], twins: &Twins, cut: Cut, score: &mut impl FnMut(u32, u32) -> Score) -> Vec<(u32, f64)> {
     let group = &group[..group.len().min(MEAN_MEMBERS)];
-    let mut sums = vec![0u64; group.len()];
+    let joined = |row: &u32| twins.get(row).filter(|(_, score)| are_one(*score, cut));
+    let records: Vec<u64> =
+        group.iter().map(|row| 1 + joined(row).map_or(0, |(twin, _)| u64::from(twin.copies))).collect();
+    let mut sums: Vec<u64> = group
+        .iter()
+        .map(|row| joined(row).map_or(0, |(twin, score)| u64::from(twin.copies) * u64::from(score.probability)))
+        .collect();
     for one in 0..group.len() {
         for other in one + 1..group.len() {
             let probability = u64::from(score(group[one], group[other]).probability);
-            sums[one] += probability;
-            sums[other] += probability;
+            sums[one] += probability * records[other];
+            sums[other] += probability * records[one];
         }
     }
-    let others = (group.len() - 1) as f64;
-    group.iter().zip(sums).map(|(&row, sum)| (row, sum as f64 / 65535.0 / others)).collect()
+    let others = records.iter().sum::<u64>() - 1;
+    let mean = |sum: u64| if others == 0 { 1.0 } else { sum as f64 / 65535.0 / others as f64 };
+    group.iter().zip(sums).map(|(&row, sum)| (row, mean(sum))).collect()
 }
+
+/// Labels, of the records that stand for those that were judged; records that say
+/// the same teach nothing.
+fn standing(labels: &[Label], copies: &Copies) -> Vec<Label> {
+    let standing = copies.standing();
+    let of = |record: u64| standing.get(&record).copied().unwrap_or(record);
+    let judged = labels.iter().map(|label| Label { one: of(label.one), other: of(label.other), ..*label });
+    judged.filter(|label| label.one != label.other).collect()
+}
+
+/// Rows that stand for copies, and what two of the copies are worth.
+type Twins = FastMap<u32, (Twin, Score)>;
 
 impl Outcome {
     /// Of a table of at most one row.
@@ -335,9 +411,29 @@ impl Outcome {
         Self { recognised, generic_values, model: None, clusters, probabilities, pairs }
     }
 
-    /// Numbers rows as they were given.
+    /// Puts each copy where what stands for it is, if two of them are one.
+    fn add_copies(&mut self, copies: &Copies, rows: &[u32], twins: &Twins, cut: Cut) {
+        let scores: FastMap<u32, Score> = twins.iter().map(|(&row, &(_, score))| (rows[row as usize], score)).collect();
+        for copy in &copies.all {
+            let (row, of_row) = (copy.row as usize, copy.of_row as usize);
+            self.clusters[row] = copy.row;
+            let Some(&score) = scores.get(&copy.of_row) else { continue };
+            if are_one(score, cut) {
+                self.clusters[row] = self.clusters[of_row];
+                self.probabilities[row] = self.probabilities[of_row];
+            }
+            self.pairs.push(Pair { one: copy.row.min(copy.of_row), other: copy.row.max(copy.of_row), score });
+        }
+        if !copies.all.is_empty() {
+            self.pairs.sort_unstable_by_key(|pair| (pair.one, pair.other));
+        }
+    }
+
+    /// Numbers rows as they were given, those left out by themselves.
+    #[allow(clippy::too_many_arguments, reason = "each is a part of what is made")]
     fn new(
         order: &[u32],
+        left_out: usize,
         recognised: Vec<Recognised>,
         generic_values: Vec<(String, usize)>,
         model: Model,
@@ -349,8 +445,8 @@ impl Outcome {
             recognised,
             generic_values,
             model: Some(model),
-            clusters: vec![0; order.len()],
-            probabilities: vec![1.0; order.len()],
+            clusters: vec![0; order.len() + left_out],
+            probabilities: vec![1.0; order.len() + left_out],
             pairs: Vec::new(),
         };
         for (row, &original) in order.iter().enumerate() {
@@ -361,7 +457,7 @@ impl Outcome {
             let (one, other) = (order[one as usize], order[other as usize]);
             (one.min(other), Pair { one: one.min(other), other: one.max(other), score })
         });
-        let (mut pairs, places) = grouped(order.len(), renamed);
+        let (mut pairs, places) = grouped(order.len() + left_out, renamed);
         for ends in places.windows(2) {
             pairs[ends[0] as usize..ends[1] as usize].sort_unstable_by_key(|pair| pair.other);
         }

@@ -94,6 +94,15 @@ pub(crate) fn block_keys(keys: &[Key], rule: Rule, mut give: impl FnMut(u64)) {
     made_by(|kind| of_kind(keys, kind), rule, |_| true, |key| give(with_room(key)));
 }
 
+/// Whether rules make anything of a record's keys.
+pub(crate) fn are_looked_at(keys: &[Key], rules: &Rules) -> bool {
+    let mut found = false;
+    rules.all().iter().any(|&rule| {
+        block_keys(keys, rule, |_| found = true);
+        found
+    })
+}
+
 /// A hash with room for a row below.
 fn with_room(key: u64) -> u64 {
     key >> ROW_BITS << ROW_BITS

@@ -1,5 +1,6 @@
 //! Which columns of a table become fields, and which of a model's fields they are.
 
+use super::compare::Measure;
 use super::field::{FIELDS_MAX, Field, measure_of};
 use super::hash::text;
 use super::model::FieldModel;
@@ -62,14 +63,17 @@ pub(crate) fn prepare_as(
 
 /// The column each field of a model takes: the one of its name, unless it was
 /// clearly taken for something else, then one of its role; words are told
-/// apart by the name of their column alone.
+/// apart by the name of their column alone, and so is what others defined.
 fn places(model: &[FieldModel], found: &[Recognised]) -> Vec<Option<usize>> {
     let mut places = vec![None; model.len()];
     let ignored = |role| matches!(role, Role::Ignored(why) if why != Ignored::Answer);
     for pass in 0..3 {
         for (place, field) in model.iter().enumerate() {
             let fits = |column: &Recognised| match pass {
-                0 => field.name == column.column && field.role == column.role,
+                0 => {
+                    let defined = matches!(field.measure, Measure::Levels(_));
+                    field.name == column.column && (field.role == column.role || defined)
+                }
                 1 => field.name == column.column && ignored(column.role),
                 _ => field.role == column.role && field.role != Role::Text,
             };

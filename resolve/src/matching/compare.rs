@@ -59,11 +59,12 @@ impl Measure {
         }
     }
 
-    /// Bands of the exact level: common values first.
+    /// Bands of the exact level: common values first, those of which nothing is known last.
     pub(crate) fn bands(self) -> u8 {
         match self {
             Self::Given | Self::Family | Self::Words => 3,
             Self::FullName | Self::Date => 2,
+            Self::Levels(levels) => levels.bands(),
             _ => 1,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::compare::{HALF_SWAPPED, Measure, SWAPPED, Value};
 use super::field::{FIELDS_MAX, Field, SEVERAL};
+use super::levels::Levels;
 use super::role::Role;
 use super::signature::Signature;
 use super::table::MISSING;
@@ -55,6 +56,7 @@ impl Fields {
         let swappable = only(Role::GivenName).zip(only(Role::FamilyName)).filter(|&(given, family)| {
             (fields[given].measure, fields[family].measure) == (Measure::Given, Measure::Family)
         });
+        let swappable = swappable.or_else(|| tested_for_swaps(&fields));
         Self { all: fields, records, codes, signatures, signed, signatures_a_row, swappable }
     }
 
@@ -116,6 +118,14 @@ impl Fields {
     }
 }
 
+/// The two fields that somebody else's levels test for swapped values.
+fn tested_for_swaps(fields: &[Field]) -> Option<(usize, usize)> {
+    let is_tested = |field: &Field| matches!(field.measure, Measure::Levels(levels) if levels.swapped().is_some());
+    let mut places = (0..fields.len()).filter(|&place| is_tested(&fields[place]));
+    let found = places.next().zip(places.next());
+    found.filter(|_| places.next().is_none())
+}
+
 /// Slots of the cache of one field.
 const CACHE: usize = 1 << 11;
 
@@ -153,6 +163,12 @@ impl<'a> Comparer<'a> {
         if caches.is_empty() { Self::new(fields) } else { Self { fields, caches } }
     }
 
+    /// The places of fields that hold devices.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let fields = self.fields;
+        (0..fields.all.len()).filter(|&place| fields.all[place].role == Role::Device)
+    }
+
     /// Returns what was remembered.
     pub(crate) fn into_caches(self) -> Caches {
         self.caches
@@ -181,6 +197,10 @@ impl<'a> Comparer<'a> {
 
     fn mark_swapped(&self, one: u32, other: u32, pattern: &mut Pattern) {
         let Some((given, family)) = self.fields.swappable else { return };
+        let measure = |place: usize| self.fields.all[place].measure;
+        if let (Measure::Levels(of_given), Measure::Levels(of_family)) = (measure(given), measure(family)) {
+            return self.mark_levels((one, other), [(given, of_given), (family, of_family)], pattern);
+        }
         let level = 1 + SWAPPED;
         if !(1..level).contains(&pattern[given]) || !(1..level).contains(&pattern[family]) {
             return;
@@ -198,6 +218,25 @@ impl<'a> Comparer<'a> {
             (true, true) => (pattern[given], pattern[family]) = (level, level),
             (true, false) | (false, true) => pattern[family] = 1 + HALF_SWAPPED,
             (false, false) => {}
+        }
+    }
+
+    /// As [`Self::mark_swapped`], of columns with levels of somebody else.
+    fn mark_levels(&self, (one, other): (u32, u32), columns: [(usize, Levels); 2], pattern: &mut Pattern) {
+        if columns.iter().any(|&(place, _)| pattern[place] == 0)
+            || columns.iter().all(|&(place, levels)| pattern[place] > levels.top())
+        {
+            return;
+        }
+        let text = |row: u32, place: usize| {
+            let code = self.fields.codes(row)[place];
+            self.fields.all[place].values.get(code as usize).map(Value::text)
+        };
+        let [(given, _), (family, _)] = columns;
+        if text(one, given) == text(other, family) && text(other, given) == text(one, family) {
+            for (place, levels) in columns {
+                pattern[place] = 1 + levels.swapped().unwrap_or(pattern[place] - 1);
+            }
         }
     }
 }

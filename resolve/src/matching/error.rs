@@ -66,6 +66,12 @@ pub enum Error {
         /// Why it is refused.
         reason: String,
     },
+    /// A comparison is of a column that is not compared: name one that the records have.
+    #[error("a comparison is of column {column:?}, which the records lack or which cannot be compared")]
+    NotCompared {
+        /// The column of the comparison.
+        column: String,
+    },
     /// More records than one run holds: split the file.
     #[error("{records} records, one run holds {limit}")]
     TooManyRecords {

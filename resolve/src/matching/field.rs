@@ -2,6 +2,7 @@
 //! band for each value.
 
 use super::compare::{Measure, Value};
+use super::frequency;
 use super::hash::{FastMap, text};
 use super::normalise::{self, DayOrder};
 use super::role::Role;
@@ -44,6 +45,16 @@ impl Field {
         let mut counts = vec![0; self.values.len()];
         self.codes.iter().flat_map(|code| self.values_of(code)).for_each(|&code| counts[code as usize] += 1);
         counts
+    }
+
+    /// Hashes of all values and the bands of the shares of filled cells that hold them, sorted.
+    pub(crate) fn frequencies(&self) -> Vec<(u64, u8)> {
+        let filled = self.codes.iter().filter(|&&code| code != MISSING).count();
+        let counts = self.counts().into_iter().enumerate().filter(|&(_, count)| count > 0);
+        let band = |(code, count)| (self.value_hash(code), frequency::band(f64::from(count) / filled as f64));
+        let mut frequencies: Vec<(u64, u8)> = counts.map(band).collect();
+        frequencies.sort_unstable();
+        frequencies
     }
 
     /// The values of a cell, given its code.

@@ -51,25 +51,36 @@ impl Limits {
 
 /// Makes generic values missing and returns how many values of each field were.
 pub(crate) fn clear(fields: &mut [Field], limits: &[Limits]) -> Vec<usize> {
-    let signatures = signatures(fields);
-    fields.iter_mut().zip(limits).map(|(field, &limits)| clear_field(field, limits, &signatures)).collect()
+    let generic = found(fields, limits);
+    fields.iter_mut().zip(&generic).for_each(|(field, generic)| forget(field, generic));
+    generic.iter().map(|values| values.iter().filter(|&&generic| generic).count()).collect()
 }
 
-fn clear_field(field: &mut Field, limits: Limits, signatures: &[u32]) -> usize {
+/// Makes these values missing.
+pub(crate) fn forget(field: &mut Field, generic: &[bool]) {
+    if generic.contains(&true) {
+        field.retain(|code| !generic[code as usize]);
+    }
+}
+
+/// Whether each value of each field is generic; nothing of fields without limits.
+pub(crate) fn found(fields: &[Field], limits: &[Limits]) -> Vec<Vec<bool>> {
+    let signatures = signatures(fields);
+    fields.iter().zip(limits).map(|(field, &limits)| found_in(field, limits, &signatures)).collect()
+}
+
+fn found_in(field: &Field, limits: Limits, signatures: &[u32]) -> Vec<bool> {
     if !limits.any() {
-        return 0;
+        return Vec::new();
     }
     let counts = field.counts();
     let different = limits.signatures.map(|limit| different(field, &counts, signatures, limit));
     let above = |count: u32, limit: Option<u32>| limit.is_some_and(|limit| count > limit);
-    let generic: Vec<bool> = (0..counts.len())
-        .map(|code| {
-            let signatures = different.as_ref().map_or(0, |different| different[code]);
-            above(counts[code], limits.carriers) || above(signatures, limits.signatures)
-        })
-        .collect();
-    field.retain(|code| !generic[code as usize]);
-    generic.iter().filter(|&&generic| generic).count()
+    let is_generic = |code: usize| {
+        let signatures = different.as_ref().map_or(0, |different| different[code]);
+        above(counts[code], limits.carriers) || above(signatures, limits.signatures)
+    };
+    (0..counts.len()).map(is_generic).collect()
 }
 
 /// The most records that may carry one date: far above the mean of the column

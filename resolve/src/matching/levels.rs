@@ -1,6 +1,7 @@
 //! Levels that somebody else defined: an ordered list of tests, as Splink has
 //! them, in place of a measure of our own.
 
+use super::frequency;
 use rapidfuzz::distance::{damerau_levenshtein, jaro, jaro_winkler, levenshtein};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeSet, HashSet};
@@ -12,7 +13,26 @@ pub(crate) const TESTS_MAX: usize = 12;
 /// Tests from the most alike down; what passes none is *different*. Values that
 /// are equal must pass the first. Equal lists are one list, so it is copied freely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Levels(&'static [Test]);
+pub struct Levels(&'static Kept);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Kept {
+    tests: Vec<Test>,
+    bands: Bands,
+}
+
+/// What equal values are told apart by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bands {
+    /// Nothing: all are worth the same.
+    #[default]
+    One,
+    /// Very common, common and rare values, as our own measures of names have them.
+    Three,
+    /// The share of records that carry the value; see [`super::frequency`].
+    Frequencies,
+}
 
 /// One test of two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +52,9 @@ pub enum Test {
     Jaccard(u16),
     /// At most so many days apart, for dates.
     DaysApart(u32),
+    /// Two records have each other's value of this column in the one other column
+    /// that is tested so; found where both columns are looked at.
+    Swapped,
 }
 
 /// What of a value is looked at.
@@ -50,52 +73,86 @@ pub enum Part {
     Area,
 }
 
-static KNOWN: LazyLock<Mutex<HashSet<&'static [Test]>>> = LazyLock::new(Mutex::default);
+static KNOWN: LazyLock<Mutex<HashSet<&'static Kept>>> = LazyLock::new(Mutex::default);
+
+/// How levels are written: a list of tests where equal values are all worth the same.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Plain(Vec<Test>),
+    Banded { tests: Vec<Test>, bands: Bands },
+}
 
 impl Levels {
     /// The levels of these tests; `None` if there are none or too many. Each
     /// different list is kept for the life of the program.
     #[must_use]
-    pub fn new(tests: &[Test]) -> Option<Self> {
+    pub fn new(tests: &[Test], bands: Bands) -> Option<Self> {
         if tests.is_empty() || tests.len() > TESTS_MAX {
             return None;
         }
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tests) = known.get(tests) {
-            return Some(Self(tests));
+        let kept = Kept { tests: tests.to_vec(), bands };
+        if let Some(kept) = known.get(&kept) {
+            return Some(Self(kept));
         }
-        let kept: &'static [Test] = Box::leak(tests.into());
+        let kept: &'static Kept = Box::leak(Box::new(kept));
         known.insert(kept);
         Some(Self(kept))
     }
 
-    /// The test that pairs of a level pass; none for *different*.
+    /// The test that pairs of a level pass; none for *different*. All bands of
+    /// equal values pass the first.
     pub(crate) fn test(self, level: u8) -> Option<Test> {
-        self.0.get(usize::from(self.top().checked_sub(level)?)).copied()
+        self.0.tests.get(usize::from(self.top().checked_sub(level.min(self.top()))?)).copied()
     }
 
-    /// The level of equal values; *different* is 0.
+    /// The level of swapped values, if they are told.
+    pub(crate) fn swapped(self) -> Option<u8> {
+        (0..self.top()).find(|&level| self.test(level) == Some(Test::Swapped))
+    }
+
+    /// The first level of equal values; *different* is 0.
     pub(crate) fn top(self) -> u8 {
-        self.0.len() as u8
+        self.0.tests.len() as u8
+    }
+
+    /// Number of levels of equal values.
+    pub(crate) fn bands(self) -> u8 {
+        match self.0.bands {
+            Bands::One => 1,
+            Bands::Three => 3,
+            Bands::Frequencies => frequency::BANDS,
+        }
+    }
+
+    /// Whether equal values are told apart by the share of records that carry them.
+    pub(crate) fn tell_frequencies(self) -> bool {
+        self.0.bands == Bands::Frequencies
     }
 
     /// The level of two values.
     pub(crate) fn level(self, one: &str, other: &str) -> u8 {
-        let passed = self.0.iter().position(|test| test.passes(one, other));
+        let passed = self.0.tests.iter().position(|test| test.passes(one, other));
         passed.map_or(0, |place| self.top() - place as u8)
     }
 }
 
 impl Serialize for Levels {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        let Kept { tests, bands } = self.0.clone();
+        let written = if bands == Bands::One { Written::Plain(tests) } else { Written::Banded { tests, bands } };
+        written.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Levels {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let tests = Vec::<Test>::deserialize(deserializer)?;
-        Self::new(&tests).ok_or_else(|| serde::de::Error::invalid_length(tests.len(), &"1 to 12 tests"))
+        let (tests, bands) = match Written::deserialize(deserializer)? {
+            Written::Plain(tests) => (tests, Bands::One),
+            Written::Banded { tests, bands } => (tests, bands),
+        };
+        Self::new(&tests, bands).ok_or_else(|| serde::de::Error::invalid_length(tests.len(), &"1 to 12 tests"))
     }
 }
 
@@ -117,6 +174,7 @@ impl Test {
                 .zip(part.of(other))
                 .is_some_and(|(one, other)| jaro_winkler::similarity(one.chars(), other.chars()) >= share(least)),
             Self::Jaccard(least) => jaccard(one, other) >= share(least),
+            Self::Swapped => false,
             Self::DaysApart(most) => {
                 days(one).zip(days(other)).is_some_and(|(one, other)| one.abs_diff(other) <= u64::from(most))
             }
@@ -203,14 +261,16 @@ mod tests {
     #[test]
     fn equal_lists_are_one_and_are_read_back() {
         let tests = [Test::Equal(Part::Whole), Test::Levenshtein(2)];
-        let levels = Levels::new(&tests).unwrap();
-        assert!(std::ptr::eq(levels.0, Levels::new(&tests).unwrap().0));
-        let text = serde_json::to_string(&levels).unwrap();
-        assert_eq!(serde_json::from_str::<Levels>(&text).unwrap(), levels);
+        for bands in [Bands::One, Bands::Three, Bands::Frequencies] {
+            let levels = Levels::new(&tests, bands).unwrap();
+            assert!(std::ptr::eq(levels.0, Levels::new(&tests, bands).unwrap().0));
+            let text = serde_json::to_string(&levels).unwrap();
+            assert_eq!(serde_json::from_str::<Levels>(&text).unwrap(), levels);
+            let found = [("ab", "ab"), ("ab", "abcd"), ("ab", "abcde")].map(|(one, other)| levels.level(one, other));
+            assert_eq!(found, [2, 1, 0]);
+            let passed: Vec<_> = (0..4).map(|level| levels.test(level)).collect();
+            assert_eq!(passed, [None, Some(tests[1]), Some(tests[0]), Some(tests[0])]);
+        }
         assert!(serde_json::from_str::<Levels>("[]").is_err());
-        assert_eq!(
-            [("ab", "ab"), ("ab", "abcd"), ("ab", "abcde")].map(|(one, other)| levels.level(one, other)),
-            [2, 1, 0]
-        );
     }
 }

@@ -225,6 +225,24 @@ impl Model {
         Ok(())
     }
 
+    /// The model with the frequencies of its terms counted in `fields`, those of this
+    /// model; `None` if it tells no frequencies or has counted them already.
+    pub(crate) fn counted(&self, fields: &[Field]) -> Option<Self> {
+        let of_terms =
+            |field: &FieldModel| matches!(field.measure, Measure::Levels(levels) if levels.tell_frequencies());
+        if !self.fields.iter().any(|field| of_terms(field) && field.common.is_empty()) {
+            return None;
+        }
+        let mut counted = self.clone();
+        counted.records = fields.first().map_or(0, |field| field.codes.len() as u64);
+        for (model, field) in counted.fields.iter_mut().zip(fields) {
+            if of_terms(model) && model.common.is_empty() {
+                model.common = field.frequencies();
+            }
+        }
+        Some(counted)
+    }
+
     /// Writes the model's frozen bands into a field's values.
     pub(crate) fn set_bands(&self, place: usize, field: &mut Field) {
         let common = self.fields[place].bands();

@@ -20,6 +20,8 @@ const LARGEST: usize = 3;
 pub struct Plan {
     /// Records of the table.
     pub records: usize,
+    /// Those of them that say what another says: they go where that goes.
+    pub copies: usize,
     /// What each column was taken for, by name.
     pub recognised: Vec<Recognised>,
     /// Generic values of each column that are read as missing.
@@ -58,7 +60,7 @@ pub struct RuleCounts {
 /// # Errors
 /// As [`super::run`].
 pub fn plan(table: Table, options: &Options) -> Result<Plan> {
-    let Ready { order, found, generic_values, fields, records, .. } = Ready::new(table, options)?;
+    let Ready { order, found, generic_values, fields, records, copies, .. } = Ready::new(table, options)?;
     let keys = Keys::new(&Fields::new(fields, records), options.threads);
     let all = options.rules();
     let counted = |rules: &[Rule]| rules.iter().map(|rule| RuleCounts::of(&keys, *rule)).collect::<Vec<_>>();
@@ -78,7 +80,8 @@ pub fn plan(table: Table, options: &Options) -> Result<Plan> {
     let pairs = counts.iter().map(|(all, _)| all).sum::<u64>() / 2;
     let best: u64 = counts.iter().map(|(_, best)| best).sum();
     Ok(Plan {
-        records: order.len(),
+        records: order.len() + copies.all.len(),
+        copies: copies.all.len(),
         recognised: found,
         generic_values,
         rules: joined(rules),
@@ -117,11 +120,13 @@ mod tests {
     use super::super::{Column, record_hash};
     use super::*;
 
-    /// Records of an email and a phone each, blank where there is none.
+    /// Records of an email and a phone each, blank where there is none, in towns of their own.
     fn counted(emails: &[String], phones: &[String]) -> Plan {
         let texts = |name: &str, texts: &[String]| Column::from_texts(name, texts.iter().map(String::as_str));
         let records = (0..emails.len()).map(|row| record_hash(&row.to_string())).collect();
-        let table = Table { records, columns: vec![texts("email", emails), texts("phone", phones)] };
+        let towns: Vec<String> = (0..emails.len()).map(|row| format!("town{row}")).collect();
+        let columns = vec![texts("email", emails), texts("phone", phones), texts("city", &towns)];
+        let table = Table { records, columns };
         plan(table, &Options { threads: 2, ..Options::default() }).unwrap()
     }
 
@@ -154,7 +159,8 @@ mod tests {
         for (carriers, pairs) in [(most, most * (most - 1) / 2), (most + 1, 0)] {
             let email = |row: usize| format!("user{}@example.com", if row < carriers { 0 } else { row });
             let emails: Vec<String> = (0..3000).map(email).collect();
-            let plan = counted(&emails, &vec![String::new(); 3000]);
+            let phones: Vec<String> = (0..3000).map(|row| format!("5550{:06}", 7 * row)).collect();
+            let plan = counted(&emails, &phones);
             let by_email = rule(&plan, "the email");
             assert_eq!(by_email.largest[0], carriers);
             assert_eq!((by_email.pairs, by_email.closed), (pairs as u64, usize::from(pairs == 0)));

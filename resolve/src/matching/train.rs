@@ -5,6 +5,7 @@ mod classes;
 
 use super::absence::weigh_missing;
 use super::comparer::{Comparer, Fields, Pattern};
+use super::copies::{COUNTED, Twin};
 use super::em::{Sample, fit};
 use super::field::Field;
 use super::generic::Limits;
@@ -66,18 +67,27 @@ fn set_field_bands(field: &mut Field) -> FieldModel {
     }
 }
 
+/// What a model is trained on: pairs of rows that may match, and rows that stand for
+/// others that say the same.
+pub(crate) struct Candidates<'a> {
+    pub(crate) pairs: &'a [(u32, u32)],
+    pub(crate) twins: &'a [(u32, Twin)],
+}
+
 /// Trains a model on `candidates` of `fields`.
 pub(crate) fn train(
     fields: &Fields,
     models: Vec<FieldModel>,
     keys: &KeyWeights,
-    candidates: &[(u32, u32)],
+    candidates: &Candidates<'_>,
     threads: usize,
 ) -> Model {
-    let sampled = sample(candidates, &fields.records);
-    let random = counted(fields, &random_pairs(&fields.records), threads);
-    let observed = counted(fields, &sampled, threads);
-    let mut trainer = Trainer::new(models, fields.records.len(), candidates.len());
+    let counts = Counts::of(candidates, fields.records.len());
+    let sampled = candidates.sample(&fields.records);
+    let random = counted(fields, &random_pairs(&fields.records), &Counts::default(), threads);
+    let observed = counted(fields, &sampled.pairs, &counts, threads);
+    let observed = with_twins(observed, fields, &sampled.twins, &counts);
+    let mut trainer = Trainer::new(models, counts.records, counts.pairs(candidates));
     trainer.bundle_by_role();
     let (first, _) = trainer.model(&observed, &random, &random, keys);
     let (strangers, by_chance) = (without_matches(&random, &first), trainer.by_chance(&random, &first.classes));
@@ -88,12 +98,66 @@ pub(crate) fn train(
     model
 }
 
-/// Candidates by hash of the pair, so that the sample is one of the set.
-fn sample(candidates: &[(u32, u32)], records: &[u64]) -> Vec<(u32, u32)> {
-    let share = CANDIDATES as f64 / candidates.len().max(1) as f64;
-    let limit = if share >= 1.0 { u64::MAX } else { (share * 2f64.powi(64)) as u64 };
-    let taken = |&&(one, other): &&(u32, u32)| mix(pair(records[one as usize], records[other as usize])) <= limit;
-    candidates.iter().filter(taken).copied().collect()
+/// For how many records each row counts; for one where nothing is known.
+#[derive(Default)]
+struct Counts {
+    rows: Vec<u8>,
+    records: usize,
+}
+
+impl Counts {
+    fn of(candidates: &Candidates<'_>, rows: usize) -> Self {
+        if candidates.twins.is_empty() {
+            return Self { rows: Vec::new(), records: rows };
+        }
+        let mut counts = vec![1; rows];
+        for (row, twin) in candidates.twins {
+            counts[*row as usize] = COUNTED.min(1 + twin.copies as usize) as u8;
+        }
+        Self { records: counts.iter().map(|&count| usize::from(count)).sum(), rows: counts }
+    }
+
+    fn row(&self, row: u32) -> u32 {
+        self.rows.get(row as usize).map_or(1, |&count| u32::from(count))
+    }
+
+    /// Pairs of records that a pair of rows counts for.
+    fn pair(&self, one: u32, other: u32) -> u32 {
+        self.row(one) * self.row(other)
+    }
+
+    /// Pairs of records that say the same.
+    fn twins(&self, row: u32) -> u32 {
+        self.row(row) * (self.row(row) - 1) / 2
+    }
+
+    /// Pairs of records that all candidates count for.
+    fn pairs(&self, candidates: &Candidates<'_>) -> usize {
+        if self.rows.is_empty() {
+            return candidates.pairs.len();
+        }
+        let pairs: usize = candidates.pairs.iter().map(|&(one, other)| self.pair(one, other) as usize).sum();
+        pairs + candidates.twins.iter().map(|&(row, _)| self.twins(row) as usize).sum::<usize>()
+    }
+}
+
+/// Candidates that are taken.
+struct Taken {
+    pairs: Vec<(u32, u32)>,
+    twins: Vec<(u32, Twin)>,
+}
+
+impl Candidates<'_> {
+    /// Takes some by hash of the pair, so that the sample is one of the set.
+    fn sample(&self, records: &[u64]) -> Taken {
+        let share = CANDIDATES as f64 / (self.pairs.len() + self.twins.len()).max(1) as f64;
+        let limit = if share >= 1.0 { u64::MAX } else { (share * 2f64.powi(64)) as u64 };
+        let taken = |one: u32, other: u32| mix(pair(records[one as usize], records[other as usize])) <= limit;
+        Taken {
+            pairs: self.pairs.iter().filter(|&&(one, other)| taken(one, other)).copied().collect(),
+            twins: self.twins.iter().filter(|&&(row, _)| taken(row, row)).copied().collect(),
+        }
+    }
 }
 
 /// Pairs of rows, whose hashes `records` are. Drawn in the order of hashes, any
@@ -111,17 +175,28 @@ fn random_pairs(records: &[u64]) -> Vec<(u32, u32)> {
 }
 
 /// Counts the patterns of pairs, sorted.
-fn counted(fields: &Fields, pairs: &[(u32, u32)], threads: usize) -> Counted {
+fn counted(fields: &Fields, pairs: &[(u32, u32)], counts: &Counts, threads: usize) -> Counted {
     let parts = map_parts(threads, pairs, |pairs| {
         let mut comparer = Comparer::new(fields);
-        let mut counts: FastMap<Pattern, u32> = FastMap::default();
+        let mut patterns: FastMap<Pattern, u32> = FastMap::default();
         for &(one, other) in pairs {
-            *counts.entry(comparer.pattern(one, other)).or_default() += 1;
+            *patterns.entry(comparer.pattern(one, other)).or_default() += counts.pair(one, other);
         }
-        counts
+        patterns
     });
+    summed(parts.into_iter().flatten())
+}
+
+/// Adds the patterns of records that say the same.
+fn with_twins(observed: Counted, fields: &Fields, twins: &[(u32, Twin)], counts: &Counts) -> Counted {
+    let mut comparer = Comparer::new(fields);
+    let of_twins = twins.iter().map(|&(row, twin)| (twin.pattern(&mut comparer, row), counts.twins(row)));
+    summed(observed.into_iter().map(|(pattern, pairs)| (pattern, pairs as u32)).chain(of_twins))
+}
+
+fn summed(patterns: impl Iterator<Item = (Pattern, u32)>) -> Counted {
     let mut counts: FastMap<Pattern, u32> = FastMap::default();
-    parts.into_iter().flatten().for_each(|(pattern, count)| *counts.entry(pattern).or_default() += count);
+    patterns.for_each(|(pattern, count)| *counts.entry(pattern).or_default() += count);
     let mut counted: Counted = counts.into_iter().map(|(pattern, count)| (pattern, f64::from(count))).collect();
     counted.sort_unstable_by_key(|(pattern, _)| *pattern);
     counted

@@ -37,6 +37,7 @@ impl Engine {
         let others = self.contents.settle(std::mem::take(&mut draft.dirty), std::mem::take(&mut draft.suspects));
         self.forget_recycled();
         self.work.changed += others.len() as u64;
+        self.changed = others.iter().map(|&slot| self.id(slot)).collect();
         let mut touched = Touched::default();
         for &slot in &others {
             let keys = self.weigher.keys(&self.contents.fields.all, self.contents.fields.codes(slot));
@@ -48,6 +49,19 @@ impl Engine {
         let regrouped = self.regroup(&draft, &edges);
         self.let_go(&draft);
         regrouped
+    }
+
+    /// Counts items for as many as is said, where clusters are weighed.
+    pub(crate) fn count_for(&mut self, counts: impl IntoIterator<Item = (u64, u8)>) -> Regrouped {
+        let mut draft = Draft::default();
+        for (item, count) in counts {
+            let Some(slot) = self.slot_of(item) else { continue };
+            let before = if count > 1 { self.counts.insert(slot, count) } else { self.counts.remove(&slot) };
+            if before.unwrap_or(1) != count {
+                draft.moved.insert(slot);
+            }
+        }
+        self.regroup(&draft, &[])
     }
 
     pub(super) fn draft(&mut self, change: &Change, draft: &mut Draft) {
@@ -211,6 +225,7 @@ impl Engine {
             let id = self.id(slot);
             if self.slot_of(id) == Some(slot) {
                 self.slots.remove(id, slot);
+                self.counts.remove(&slot);
                 self.free.push(slot);
             }
         }

@@ -10,7 +10,7 @@ mod filling;
 
 use super::super::compare::Value;
 use super::super::comparer::Fields;
-use super::super::field::{Field, normal_values};
+use super::super::field::{Field, SEPARATOR, normal_values};
 use super::super::generic::signature;
 use super::super::hash::{FastMap, FastSet};
 use super::super::model::Model;
@@ -148,6 +148,16 @@ impl Contents {
             Some(codes) => codes.to_vec(),
             None => self.fields.all[place].values_of(&self.fields.codes(slot)[place]).to_vec(),
         }
+    }
+
+    /// Texts received by a slot, by field; several of one field by the separator.
+    pub(super) fn received_texts(&self, slot: u32) -> Vec<Option<String>> {
+        let of_field = |(place, field): (usize, &Field)| {
+            let codes = self.received(slot, place);
+            let texts: Vec<&str> = codes.iter().map(|&code| field.values[code as usize].text()).collect();
+            (!texts.is_empty()).then(|| texts.join(&SEPARATOR.to_string()))
+        };
+        self.fields.all.iter().enumerate().map(of_field).collect()
     }
 
     /// Detaches a value from an item, or takes one such decision back.

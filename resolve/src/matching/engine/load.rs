@@ -101,7 +101,7 @@ impl Engine {
 }
 
 /// The items without those that another of the same id comes after.
-fn latest(items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn latest(items: Vec<Item>) -> Vec<Item> {
     let last: FastMap<u64, usize> = items.iter().enumerate().map(|(place, item)| (item.id, place)).collect();
     if last.len() == items.len() {
         return items;

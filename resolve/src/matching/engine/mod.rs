@@ -29,17 +29,19 @@ mod slots;
 mod solve;
 mod tally;
 
+use super::Result;
 use super::bounds::Bounds;
 use super::cluster::{Cut, Reason};
 use super::comparer::{Caches, Comparer};
+use super::copies::Twin;
 use super::decision::{Decision, Decisions};
 use super::hash::FastMap;
 use super::keys::Weigher;
 use super::model::{Memory, Model, Score, Scorer};
-use super::{Pair, Result};
 use contents::Contents;
 use graph::Graph;
 use lines::Lookup;
+pub(crate) use load::latest;
 use partners::Partners;
 use slots::Slots;
 use std::collections::BTreeMap;
@@ -137,7 +139,7 @@ const SEEN_MAX: usize = 1 << 20;
 
 /// Bytes that a map takes: seven of eight places are filled at most, each with a
 /// byte of its hash.
-fn map_bytes<K, V>(map: &FastMap<K, V>) -> usize {
+pub(crate) fn map_bytes<K, V>(map: &FastMap<K, V>) -> usize {
     map.capacity() * 8 / 7 * (size_of::<(K, V)>() + 1)
 }
 
@@ -157,6 +159,8 @@ pub struct Engine {
     free: Vec<u32>,
     /// Of those slots whose items have any.
     limits: FastMap<u32, Box<[(u64, u64)]>>,
+    /// For how many items a slot counts, if for more than one.
+    counts: FastMap<u32, u8>,
     /// The cluster of a slot if it is not alone.
     clusters: Vec<Option<Arc<[u32]>>>,
     /// By an item held back and the other one.
@@ -165,6 +169,8 @@ pub struct Engine {
     memory: Memory,
     lookup: Lookup,
     work: Work,
+    /// Items whose contents the last batch changed.
+    changed: Vec<u64>,
     #[cfg(test)]
     mutant: Option<Mutant>,
 }
@@ -208,12 +214,14 @@ impl Engine {
             slots: Slots::new(),
             free: Vec::new(),
             limits: FastMap::default(),
+            counts: FastMap::default(),
             clusters: Vec::new(),
             held: BTreeMap::new(),
             caches: Vec::new(),
             memory: Memory::default(),
             lookup: Lookup::new(),
             work: Work::default(),
+            changed: Vec::new(),
             #[cfg(test)]
             mutant: None,
         }
@@ -248,26 +256,38 @@ impl Engine {
         self.slot_of(item).map(|slot| self.contents.texts(slot))
     }
 
+    /// An item as it was received, its values normalised; its node is not told.
+    pub(crate) fn received(&self, item: u64) -> Option<Item> {
+        let slot = self.slot_of(item)?;
+        let limits = self.limits.get(&slot).map(|limits| limits.to_vec()).unwrap_or_default();
+        Some(Item { id: item, values: self.contents.received_texts(slot), node: 0, limits })
+    }
+
+    /// Items whose contents the last batch changed, those of generic values too.
+    pub(crate) fn changed(&self) -> &[u64] {
+        &self.changed
+    }
+
+    /// Scores an item with another that says the same, devices only where they are
+    /// shared; `None` if no blocking rule looks at it.
+    pub(crate) fn twin(&mut self, item: u64, shares_device: bool) -> Option<Score> {
+        let slot = self.slot_of(item)?;
+        let keys = self.weigher.keys(&self.contents.fields.all, self.contents.fields.codes(slot));
+        if !super::block::are_looked_at(&keys, &self.model.rules) {
+            return None;
+        }
+        let mut comparer = Comparer::with(&self.contents.fields, std::mem::take(&mut self.caches));
+        let mut scorer = Scorer::with(&self.model, std::mem::take(&mut self.memory));
+        let score = Twin { copies: 0, shares_device }.score(&mut comparer, &mut scorer, slot);
+        (self.caches, self.memory) = (comparer.into_caches(), scorer.into_memory());
+        Some(score)
+    }
+
     /// Scores a pair of items, whether or not it is a candidate.
     #[must_use]
     pub fn score(&mut self, one: u64, other: u64) -> Option<Score> {
         let slots = (self.slot_of(one)?, self.slot_of(other)?);
         Some(self.scoring(|_, score| score(slots.0, slots.1)))
-    }
-
-    /// Every pair of items in a cluster, by their places in `cluster`.
-    #[must_use]
-    pub fn pairs_within(&mut self, cluster: &[u64]) -> Vec<Pair> {
-        let slots: Vec<(u32, u32)> =
-            (0u32..).zip(cluster).filter_map(|(place, &item)| Some((place, self.slot_of(item)?))).collect();
-        self.scoring(|_, score| {
-            let mut pairs = Vec::new();
-            for (index, &(one, slot)) in slots.iter().enumerate() {
-                let others = slots[index + 1..].iter();
-                pairs.extend(others.map(|&(other, with)| Pair { one, other, score: score(slot, with) }));
-            }
-            pairs
-        })
     }
 
     /// The items that values most likely are about, best first; nothing is kept

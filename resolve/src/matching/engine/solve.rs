@@ -1,6 +1,7 @@
 //! Solving units.
 
 use super::super::cluster::{Linkage, Node, Reason};
+use super::super::copies::repeated;
 use super::super::hash::FastSet;
 use super::super::model::Score;
 use super::Engine;
@@ -89,7 +90,9 @@ impl Engine {
         let mut limits: Vec<(u64, u64)> = group.iter().flat_map(|&slot| self.limits(slot)).copied().collect();
         limits.sort_unstable();
         limits.dedup();
-        Node { hash: items.first().map_or(0, |&slot| self.id(slot)), items, limits }
+        let hash = items.first().map_or(0, |&slot| self.id(slot));
+        let count = |slot: &u32| usize::from(self.counts.get(slot).copied().unwrap_or(1));
+        Node { hash, items: repeated(&items, count), limits }
     }
 
     /// Places of groups that are never together.

@@ -3,6 +3,7 @@
 use crate::matching::cluster::Cut;
 use crate::matching::columns::prepare_as;
 use crate::matching::comparer::{Comparer, Fields, Pattern};
+use crate::matching::copies::Copies;
 use crate::matching::field::{Field, SEVERAL};
 use crate::matching::model::{Model, Score, Scorer};
 use crate::matching::role::{Recognised, Role};
@@ -105,7 +106,8 @@ impl<'m> Items<'m> {
         let mut fields = prepare_as(&model.fields, columns, &mut found, rows);
         let whole = fields.iter().map(|field| (field.codes.clone(), field.sets.clone())).collect();
         let limits: Vec<_> = model.fields.iter().map(|field| field.generic).collect();
-        generic::clear(&mut fields, &limits);
+        let generic = generic_of(&mut fields, &limits, rows);
+        fields.iter_mut().zip(&generic).for_each(|(field, generic)| generic::forget(field, generic));
         for (place, field) in fields.iter_mut().enumerate() {
             set_bands(model, place, field);
         }
@@ -236,6 +238,16 @@ fn packed(values: &[u32], sets: &mut Vec<Box<[u32]>>) -> u32 {
             SEVERAL + sets.len() as u32 - 1
         }
     }
+}
+
+/// Which values are generic: a count of records that say different things.
+fn generic_of(fields: &mut [Field], limits: &[generic::Limits], rows: usize) -> Vec<Vec<bool>> {
+    let whole: Vec<Vec<u32>> = fields.iter().map(|field| field.codes.clone()).collect();
+    let (mut order, mut records) = ((0..rows as u32).collect(), (0..rows as u64).collect());
+    Copies::take_out(fields, &mut order, &mut records);
+    let generic = generic::found(fields, limits);
+    fields.iter_mut().zip(whole).for_each(|(field, codes)| field.codes = codes);
+    generic
 }
 
 /// Writes the model's frozen bands into a field's few values.

@@ -1,15 +1,24 @@
 //! Names of comparison levels, as a reader says them.
 
 use crate::matching::Measure;
+use crate::matching::frequency;
 use crate::matching::levels::{Part, Test};
 use std::borrow::Cow;
 
 /// Name of a level of a measure; exact levels come in bands, common first.
 pub(super) fn level_name(measure: Measure, level: u8) -> Cow<'static, str> {
-    if let Measure::Levels(levels) = measure {
+    let Measure::Levels(levels) = measure else { return Cow::Borrowed(own_name(measure, level)) };
+    let Some(band) = level.checked_sub(levels.top()) else {
         return levels.test(level).map_or(Cow::Borrowed("different"), test_name);
+    };
+    match levels.tell_frequencies().then(|| frequency::share(band)) {
+        None => Cow::Borrowed(band_name(levels.bands(), band)),
+        Some(None) => Cow::Borrowed("exact, frequency not known"),
+        Some(Some(share)) => {
+            let (records, decimals) = (share.recip(), usize::from(share > 0.1));
+            Cow::Owned(format!("exact, a value of 1 in {records:.decimals$} records"))
+        }
     }
-    Cow::Borrowed(own_name(measure, level))
 }
 
 fn own_name(measure: Measure, level: u8) -> &'static str {
@@ -23,6 +32,7 @@ fn test_name(test: Test) -> Cow<'static, str> {
     let percent = |ten_thousandths: u16| f64::from(ten_thousandths) / 100.0;
     let name = match test {
         Test::Equal(Part::Whole) => return Cow::Borrowed("exact"),
+        Test::Swapped => return Cow::Borrowed("swapped"),
         Test::Equal(part) => return Cow::Owned(format!("{} equal", part_name(part))),
         Test::Levenshtein(most) => format!("at most {most} edits"),
         Test::DamerauLevenshtein(most) => format!("at most {most} edits or swaps"),

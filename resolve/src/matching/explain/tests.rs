@@ -6,7 +6,7 @@ use crate::matching::cluster::Cut;
 use crate::matching::comparer::Pattern;
 use crate::matching::field::FIELDS_MAX;
 use crate::matching::keys::KeyWeights;
-use crate::matching::levels::{Levels, Part, Test};
+use crate::matching::levels::{Bands, Levels, Part, Test};
 use crate::matching::model::{MODEL_VERSION, Scorer, radix};
 use crate::matching::{Class, FieldModel, Measure, Model, Role, Rules};
 use proptest::prelude::*;
@@ -183,7 +183,7 @@ fn every_level_of_every_measure_has_a_name() {
         assert_eq!(different.len(), names.len(), "{measure:?} {names:?}");
     }
     let tests = [Test::Equal(Part::Whole), Test::JaroWinkler(Part::Whole, 9200), Test::Levenshtein(2)];
-    let measure = Measure::Levels(Levels::new(&tests).unwrap());
+    let measure = Measure::Levels(Levels::new(&tests, Bands::One).unwrap());
     let names: Vec<_> = (0..4).map(|level| super::levels::level_name(measure, level)).collect();
     assert_eq!(names, ["different", "at most 2 edits", "whole 92 % alike by Jaro-Winkler", "exact"]);
 }

@@ -9,6 +9,12 @@ pub(super) enum Condition {
     Missing(String),
     /// The values pass a test.
     Passes(String, Test),
+    /// Of each of two columns one of the values is missing.
+    MissingBoth(String, String),
+    /// The values of two columns pass a test each.
+    PassBoth((String, Test), (String, Test)),
+    /// The values of two columns are the other's, each way.
+    Swapped(String, String),
     /// What no other level is.
     Otherwise,
 }
@@ -27,6 +33,17 @@ pub(super) fn read(sql: &str) -> Option<Condition> {
     if sql.eq_ignore_ascii_case("else") {
         return Some(Condition::Otherwise);
     }
+    if let Some((one, other)) = sql.split_once(") AND (") {
+        return of_two(one.strip_prefix('(')?, other.strip_suffix(')')?);
+    }
+    if let Some((one, other)) = sql.split_once(" AND ") {
+        let ((left, right), (back, forth)) = (one.split_once(" = ")?, other.split_once(" = ")?);
+        let (one, other) = (left.strip_suffix("_l")?, right.strip_suffix("_r")?);
+        let is_swapped =
+            one != other && back.strip_suffix("_r") == Some(one) && forth.strip_suffix("_l") == Some(other);
+        let are_columns = is_column(one) && is_column(other);
+        return (is_swapped && are_columns).then(|| Condition::Swapped(one.to_owned(), other.to_owned()));
+    }
     if let Some((left, right)) = sql.split_once(" OR ") {
         let column = |text: &str| text.strip_suffix(" IS NULL").and_then(operand);
         let (left, right) = (column(left)?, column(right)?);
@@ -34,6 +51,19 @@ pub(super) fn read(sql: &str) -> Option<Condition> {
     }
     let (column, test) = test(&sql)?;
     Some(Condition::Passes(column, test))
+}
+
+/// Reads what is asked of two columns at once.
+fn of_two(one: &str, other: &str) -> Option<Condition> {
+    match (read(one)?, read(other)?) {
+        (Condition::Missing(one), Condition::Missing(other)) if one != other => {
+            Some(Condition::MissingBoth(one, other))
+        }
+        (Condition::Passes(one, of_one), Condition::Passes(other, of_other)) if one != other => {
+            Some(Condition::PassBoth((one, of_one), (other, of_other)))
+        }
+        _ => None,
+    }
 }
 
 fn test(sql: &str) -> Option<(String, Test)> {
@@ -166,6 +196,13 @@ mod tests {
         assert_eq!(read(no_date), Some(Condition::Missing("d".into())));
         assert_eq!(read("\"a_l\" IS NULL OR \"a_r\" IS NULL"), Some(Condition::Missing("a".into())));
         assert_eq!(read("ELSE"), Some(Condition::Otherwise));
+        let swapped = read("\"f_l\" = \"s_r\" AND \"f_r\" = \"s_l\"");
+        assert_eq!(swapped, Some(Condition::Swapped("f".into(), "s".into())));
+        let missing = read("(\"f_l\" IS NULL OR \"f_r\" IS NULL) AND (\"s_l\" IS NULL OR \"s_r\" IS NULL)");
+        assert_eq!(missing, Some(Condition::MissingBoth("f".into(), "s".into())));
+        let both = read("(jaro_winkler_similarity(\"f_l\", \"f_r\") >= 0.92) AND (\"s_l\" = \"s_r\")");
+        let tests = (Test::JaroWinkler(Part::Whole, 9200), Test::Equal(Part::Whole));
+        assert_eq!(both, Some(Condition::PassBoth(("f".into(), tests.0), ("s".into(), tests.1))));
     }
 
     #[test]
@@ -173,8 +210,11 @@ mod tests {
         for sql in [
             "",
             "a_l = b_r",
-            "\"f_l\" = \"s_r\" AND \"f_r\" = \"s_l\"",
-            "(\"f_l\" = \"f_r\") AND (\"s_l\" = \"s_r\")",
+            "\"f_l\" = \"s_r\" AND \"f_l\" = \"s_r\"",
+            "\"f_l\" = \"s_r\" AND \"f_r\" = \"t_l\"",
+            "\"f_l\" = \"f_r\" AND \"f_r\" = \"f_l\"",
+            "(\"f_l\" = \"f_r\") AND (\"f_l\" = \"f_r\")",
+            "(\"f_l\" = \"f_r\") AND (ELSE)",
             "array_length(list_intersect(\"a_l\", \"a_r\")) >= 1",
             "levenshtein(a_l, a_r) <= 1.5",
             "levenshtein(a_l, a_r",

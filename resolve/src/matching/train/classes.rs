@@ -74,27 +74,50 @@ impl Trainer {
         if !names.is_empty() {
             return names.into_iter().map(|name| self.mail_of_name(bundle, name, chance)).collect();
         }
-        let hold = (0..self.bundles.len()).map(|other| if other == bundle { 0.0 } else { STRANGER_HOLD });
-        let probabilities = self.seeded(&self.bundles[bundle], SEED_SHARE, chance);
-        vec![Prior { name: self.bundle_name(bundle), probabilities, hold: hold.collect() }]
+        let with_mail = self.bundles[bundle].len() > 1 && self.tells(bundle, |role| role == Role::Email);
+        let is_free = |other: usize| other == bundle || (with_mail && self.tells(other, part_of_mail));
+        let hold = (0..self.bundles.len()).map(|other| if is_free(other) { 0.0 } else { STRANGER_HOLD }).collect();
+        let mut probabilities = self.seeded(&self.bundles[bundle], SEED_SHARE, chance);
+        if with_mail {
+            self.without_equal_mail(bundle, &mut probabilities[bundle]);
+        }
+        vec![Prior { name: self.bundle_name(bundle), probabilities, hold }]
     }
 
     /// Strangers whose addresses of mail are alike, being made of a name that they
     /// share and often of the year of birth: so these are not held to chance, and
-    /// addresses that differ, or that one has not, are of no such pair.
+    /// addresses that are equal or differ, or that one has not, are of no such pair.
     fn mail_of_name(&self, mail: usize, name: usize, chance: &Chance) -> Prior {
         let seeds = [self.bundles[mail].as_slice(), self.bundles[name].as_slice()].concat();
         let mut probabilities = self.seeded(&seeds, SEED_SHARE, chance);
         let levels = &mut probabilities[mail];
         levels[..=DIFFERENT].fill(0.0);
+        levels[1 + usize::from(self.measures[self.bundles[mail][0]].exact())..].fill(0.0);
         let alike: f64 = levels.iter().sum();
         for level in levels {
             *level /= alike.max(f64::MIN_POSITIVE);
         }
-        let part_of_mail = |role| matches!(role, Role::GivenName | Role::FamilyName | Role::FullName | Role::BirthDate);
         let is_free = |bundle: usize| bundle == mail || self.tells(bundle, part_of_mail);
         let hold = (0..self.bundles.len()).map(|bundle| if is_free(bundle) { 0.0 } else { STRANGER_HOLD }).collect();
         Prior { name: format!("{} + {}", self.bundle_name(mail), self.bundle_name(name)), probabilities, hold }
+    }
+
+    /// Takes equal addresses of mail out of what strangers share who share more than
+    /// their mail: where addresses are made of few names, so that both hang together,
+    /// matches would be taken for such strangers.
+    fn without_equal_mail(&self, bundle: usize, levels: &mut [f64]) {
+        let fields = &self.bundles[bundle];
+        let Some(mail) = fields.iter().position(|&field| self.fields[field].role == Role::Email) else { return };
+        let below: usize = fields[mail + 1..].iter().map(|&field| radix(self.measures[field])).product();
+        let measure = self.measures[fields[mail]];
+        for (level, share) in levels.iter_mut().enumerate().skip(1) {
+            let of_mail = level / below % radix(measure);
+            if of_mail > usize::from(measure.exact()) {
+                *share = 0.0;
+            }
+        }
+        let left: f64 = levels[1..].iter().sum();
+        levels[1..].iter_mut().for_each(|share| *share /= left.max(f64::MIN_POSITIVE));
     }
 
     /// Whether a bundle has a field of such a role.
@@ -129,6 +152,11 @@ impl Trainer {
         let sum: f64 = raw.iter().sum();
         std::iter::once(1.0).chain(raw.into_iter().map(|weight| weight / sum)).collect()
     }
+}
+
+/// Whether addresses of mail are made of it.
+fn part_of_mail(role: Role) -> bool {
+    matches!(role, Role::GivenName | Role::FamilyName | Role::FullName | Role::BirthDate)
 }
 
 #[cfg(test)]
