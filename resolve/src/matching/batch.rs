@@ -236,12 +236,11 @@ impl Run<'_> {
         let given = self.options.model.as_ref().map(|model| &model.keys);
         let rules = self.options.rules();
         let (candidates, weights) = block::candidates(keys, &rules, &self.fields.records, given, self.options.threads);
-        let mut model = match &self.options.model {
-            Some(model) => model.clone(),
-            None => {
-                let candidates = Candidates { pairs: &candidates, twins };
-                train(&self.fields, frozen, &weights, &candidates, self.options.threads)
-            }
+        let mut model = if let Some(model) = &self.options.model {
+            model.clone()
+        } else {
+            let candidates = Candidates { pairs: &candidates, twins };
+            train(&self.fields, frozen, &weights, &candidates, self.options.threads)
         };
         model.rules = rules;
         if !self.options.labels.is_empty() {

@@ -94,9 +94,13 @@ impl Draft {
             after.push(cluster);
         }
         let mut were = BTreeSet::new();
-        before.iter().for_each(|cluster| add_expanded(cluster, old, &mut were));
+        for cluster in &before {
+            add_expanded(cluster, old, &mut were);
+        }
         let mut are = BTreeSet::new();
-        after.iter().for_each(|cluster| add_expanded(cluster, new, &mut are));
+        for cluster in &after {
+            add_expanded(cluster, new, &mut are);
+        }
         let before = were.difference(&are).cloned().collect();
         let after = are.difference(&were).cloned().collect();
         Regrouped { before, after }

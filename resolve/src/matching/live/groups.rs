@@ -34,6 +34,7 @@ struct Entry {
 
 /// Items, mostly one.
 #[derive(Clone, Debug)]
+#[allow(clippy::box_collection, reason = "nearly all are one item, for which a map holds half as much")]
 enum Few {
     One(u64),
     Many(Box<BTreeSet<u64>>),
@@ -103,10 +104,10 @@ pub(super) struct Groups {
     fields: Vec<(Role, DayOrder)>,
     entries: FastMap<u64, Entry>,
     /// Items by what they say.
-    groups: FastMap<u64, Few>,
+    by_content: FastMap<u64, Few>,
     /// Groups of several that are one person.
     joined: FastMap<u64, bool>,
-    /// Items by their nodes, only where they have limits or are several... by node.
+    /// Items by their nodes.
     nodes: FastMap<u64, Few>,
     /// Items by the hash of a device and its field.
     carriers: FastMap<u64, Few>,
@@ -121,9 +122,9 @@ pub(super) struct Groups {
 impl Groups {
     pub(super) fn new(model: &Model) -> Self {
         let field = |field: &super::super::FieldModel| (field.role, field.day_order.unwrap_or(DayOrder::DayFirst));
-        let (entries, groups, joined, nodes, carriers, cells, decisions, named) = Default::default();
+        let (entries, by_content, joined, nodes, carriers, cells, decisions, named) = Default::default();
         let fields = model.fields.iter().map(field).collect();
-        Self { fields, entries, groups, joined, nodes, carriers, cells, decisions, named }
+        Self { fields, entries, by_content, joined, nodes, carriers, cells, decisions, named }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -141,7 +142,7 @@ impl Groups {
         };
         let cells: usize = self.cells.values().flat_map(|cells| cells.iter()).map(|(_, text)| 32 + text.len()).sum();
         map_bytes(&self.entries)
-            + few(&self.groups)
+            + few(&self.by_content)
             + few(&self.nodes)
             + few(&self.carriers)
             + map_bytes(&self.cells)
@@ -153,14 +154,14 @@ impl Groups {
         let entries = map_parts(threads, &items, |items| items.iter().map(|item| self.entry(item)).collect::<Vec<_>>());
         let entries: Vec<Entry> = entries.into_iter().flatten().collect();
         self.entries.reserve(items.len());
-        self.groups.reserve(items.len());
+        self.by_content.reserve(items.len());
         self.nodes.reserve(items.len());
         for (item, entry) in items.iter().zip(entries) {
             self.record(item, entry);
         }
         for item in &items {
             let key = self.key(item.id);
-            enter(&mut self.groups, key, item.id);
+            enter(&mut self.by_content, key, item.id);
         }
         items.into_iter().filter(|item| self.bearer(item.id) == Some(item.id)).collect()
     }
@@ -288,17 +289,17 @@ impl Groups {
     /// The item that stands for one, if that is there.
     pub(super) fn bearer(&self, item: u64) -> Option<u64> {
         self.entries.get(&item)?;
-        self.groups.get(&self.key(item)).map(Few::first)
+        self.by_content.get(&self.key(item)).map(Few::first)
     }
 
     /// The item that stands for those of a group of several.
     pub(super) fn bearer_of_many(&self, key: u64) -> Option<u64> {
-        self.groups.get(&key).filter(|few| few.len() > 1).map(Few::first)
+        self.by_content.get(&key).filter(|few| few.len() > 1).map(Few::first)
     }
 
     /// Groups of several and what stands for each.
     pub(super) fn many(&self) -> Vec<(u64, u64)> {
-        self.groups.iter().filter(|(_, few)| few.len() > 1).map(|(&key, few)| (key, few.first())).collect()
+        self.by_content.iter().filter(|(_, few)| few.len() > 1).map(|(&key, few)| (key, few.first())).collect()
     }
 
     /// The items of the group that one stands for, and whether they are one person.
@@ -316,7 +317,7 @@ impl Groups {
 
     /// The items of a group, and whether they are one person.
     pub(super) fn of_key(&self, key: u64) -> (Vec<u64>, bool) {
-        let items = self.groups.get(&key).map(Few::items).unwrap_or_default();
+        let items = self.by_content.get(&key).map(Few::items).unwrap_or_default();
         (items, self.joined.get(&key).copied().unwrap_or_default())
     }
 
@@ -326,7 +327,7 @@ impl Groups {
 
     /// Items that say the same as another, and are not one with it.
     pub(super) fn parted(&self) -> impl Iterator<Item = u64> + '_ {
-        let parted = self.groups.iter().filter(|(key, few)| few.len() > 1 && self.joined.get(key) != Some(&true));
+        let parted = self.by_content.iter().filter(|(key, few)| few.len() > 1 && self.joined.get(key) != Some(&true));
         parted.flat_map(|(_, few)| few.items().into_iter().skip(1))
     }
 
@@ -402,8 +403,8 @@ impl Groups {
         let keys: Vec<(u64, u64)> =
             items.iter().filter(|item| self.entries.contains_key(item)).map(|&item| (item, self.key(item))).collect();
         for (item, key) in keys {
-            leave(&mut self.groups, key, item);
-            if self.groups.get(&key).is_none_or(|few| few.len() < 2) {
+            leave(&mut self.by_content, key, item);
+            if self.by_content.get(&key).is_none_or(|few| few.len() < 2) {
                 self.joined.remove(&key);
             }
         }
@@ -411,7 +412,7 @@ impl Groups {
         for &item in items.iter().filter(|item| self.entries.contains_key(item)) {
             let key = self.key(item);
             draft.touch(key, || self.of_key(key));
-            enter(&mut self.groups, key, item);
+            enter(&mut self.by_content, key, item);
         }
     }
 

@@ -51,12 +51,16 @@ impl Engine {
             return;
         }
         let items = super::engine::latest(items);
-        decisions.iter().for_each(|decision| self.groups.name(decision));
+        for decision in &decisions {
+            self.groups.name(decision);
+        }
         let mut items = self.groups.load(items, threads);
         items.shrink_to_fit();
         self.core.load(items, decisions, threads);
         let many = self.groups.many();
-        many.iter().for_each(|&(key, bearer)| self.judge(key, bearer));
+        for &(key, bearer) in &many {
+            self.judge(key, bearer);
+        }
         self.core.count_for(many.into_iter().map(|(_, bearer)| (bearer, self.groups.counts_for(bearer))));
     }
 

@@ -21,6 +21,7 @@ use serde::de::IgnoredAny;
 
 /// What a file says that may be a model of this program or settings of Splink.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a program reads one")]
 pub enum ModelFile {
     /// A model, or trained settings.
     Trained(Model),
