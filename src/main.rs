@@ -26,7 +26,8 @@ use clap::Parser as _;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-/// Threads that hand each other batches cost the system's allocator half as much memory again.
+/// Threads that hand each other batches cost the system's allocator half as much memory again. It asks for no
+/// huge pages: to clear one takes milliseconds at the first touch, and a sixth more memory is held.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
