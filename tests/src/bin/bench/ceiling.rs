@@ -1,10 +1,12 @@
 //! The bare ceiling of this machine: what 64 connections have in flight is
 //! appended to a file and synced, over and over, with no network, no parsing
 //! and no worker. No durable gateway that commits in groups can be faster.
-//! And its floor: one request after the other at a steady pace, each synced.
+//! And its floor: one request after the other at a steady pace, each synced;
+//! and computing at that pace, as a processor that is shared is not always there.
 
 use crate::load::Outcome;
 use std::fs::File;
+use std::hint::black_box;
 use std::io::{IoSlice, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -71,4 +73,38 @@ pub fn paced(
     }
     std::fs::remove_file(path)?;
     Ok(Outcome::new(latencies.len() as u64 * events, started, &[latencies]))
+}
+
+/// Computes every `interval` what takes `work` at full speed, with nothing else
+/// under way.
+pub fn computing(work: Duration, interval: Duration, duration: Duration) -> Outcome {
+    let rounds = rounds_in(work);
+    let mut latencies = Vec::new();
+    let started = Instant::now();
+    let mut due = started;
+    while due < started + duration {
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let from = Instant::now();
+        compute(rounds);
+        latencies.push(from.elapsed());
+        due += interval;
+    }
+    Outcome::new(0, started, &[latencies])
+}
+
+/// Rounds of computing that fit into a time at full speed: that of the fastest of some tries.
+fn rounds_in(time: Duration) -> u64 {
+    const TRIES: u32 = 50;
+    const ROUNDS: u64 = 100_000;
+    let took = |_| {
+        let from = Instant::now();
+        compute(ROUNDS);
+        from.elapsed()
+    };
+    let fastest = (0..TRIES).map(took).min().unwrap_or_default().as_nanos().max(1);
+    u64::try_from(u128::from(ROUNDS) * time.as_nanos() / fastest).unwrap_or(ROUNDS)
+}
+
+fn compute(rounds: u64) {
+    black_box((0..rounds).fold(1_u64, |state, round| black_box(state.wrapping_mul(6_364_136_223_846_793_005) ^ round)));
 }

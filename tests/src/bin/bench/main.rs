@@ -35,6 +35,8 @@ const CONNECTIONS: usize = 64;
 const PACE: u64 = 10_000;
 /// How long each load lasts unless the command line says otherwise.
 const SECONDS: u64 = 8;
+/// How much computing the bare processor is given at that pace: about what an acknowledgement takes.
+const COMPUTED: Duration = Duration::from_millis(1);
 /// How long the bare ceiling is measured.
 const CEILING: Duration = Duration::from_secs(2);
 
@@ -199,6 +201,7 @@ async fn paced(printed: &mut Printed, mut request: Request, duration: Duration) 
     let (events, interval) = (request.events(), request.interval(PACE));
     let bare = ceiling::paced(&std::env::temp_dir(), events, request.with_sequence(0), interval, duration)?;
     let bare = |per_mille| bare.quantile(per_mille).as_secs_f64() * 1e3;
+    let computing = ceiling::computing(COMPUTED, interval, duration);
     let server = start().await?;
     let outcome = load(&server, request, duration)?.paced(PACE).await?;
     server.flush().await?;
@@ -211,6 +214,9 @@ async fn paced(printed: &mut Printed, mut request: Request, duration: Duration) 
                 .against("the bare disk", bare(990))
                 .bar(Bar::Below(5.0)),
             Figure::time("acknowledgement, slowest", outcome.quantile(1000)).against("the bare disk", bare(1000)),
+            Figure::time("1 ms of computing, nothing else running, p50", computing.quantile(500)),
+            Figure::time("1 ms of computing, nothing else running, p99", computing.quantile(990)),
+            Figure::time("1 ms of computing, nothing else running, slowest", computing.quantile(1000)),
         ],
     );
     finish(server).await
