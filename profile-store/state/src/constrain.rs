@@ -5,7 +5,7 @@
 use crate::Result;
 use crate::apply::Batch;
 use crate::decision::{Action, Decision, ItemId};
-use crate::keys::{hash_at, of, pair};
+use crate::keys::{hash_at, pair};
 use crate::packed::unpack;
 use crate::values::{Holds, StoredEdge};
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,7 +109,7 @@ impl Batch<'_> {
             let StoredEdge { strength, in_forest } = unpack(&key, &value)?;
             Ok((hash_at(&key, 17), strength, in_forest))
         };
-        self.overlay.scan(&of(b'E', node))?.into_iter().map(edge).collect()
+        self.all_beside(node, Holds::EDGES, b'E')?.into_iter().map(edge).collect()
     }
 
     /// Every node that observed edges lead to.

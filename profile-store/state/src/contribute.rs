@@ -38,7 +38,7 @@ impl Batch<'_> {
 
     fn keep(&mut self, node: u128, name: &str, source: &str, new: &Contribution) -> Result<()> {
         let place = contribution_place(node, name, source);
-        let known: Option<Contribution> = self.overlay.read(&place)?;
+        let known: Option<Contribution> = self.beside(node, Holds::TRAITS, &place)?;
         if known.is_some_and(|known| known >= *new) {
             return Ok(());
         }
@@ -61,7 +61,7 @@ impl Batch<'_> {
     fn delete(&mut self, record: &Record, node: u128) -> Result<()> {
         let place = key(b'T', &[&node.to_be_bytes(), record.source.as_bytes()]);
         let time = Time(record.event_time().0);
-        let known: Option<Time> = self.overlay.read(&place)?;
+        let known: Option<Time> = self.beside(node, Holds::DELETIONS, &place)?;
         if known.is_none_or(|known| known < time) {
             self.overlay.write(place, &time);
             self.note(node, Holds::DELETIONS)?;

@@ -3,6 +3,7 @@
 
 use crate::apply::Batch;
 use crate::keys::of;
+use crate::packed::Packed;
 use crate::values::{Holds, Node};
 use crate::{Error, Result};
 use std::collections::HashMap;
@@ -16,6 +17,8 @@ struct Cached {
     /// As of now; none if it was never seen.
     node: Option<Node>,
     changed: bool,
+    /// What the store has beside it; nothing if this batch saw it first.
+    stored: Holds,
 }
 
 impl Batch<'_> {
@@ -23,7 +26,9 @@ impl Batch<'_> {
         Ok(match self.nodes.0.entry(hash) {
             Entry::Occupied(found) => found.into_mut(),
             Entry::Vacant(vacant) => {
-                vacant.insert(Cached { node: self.overlay.read(&of(b'N', hash))?, changed: false })
+                let node: Option<Node> = self.overlay.read(&of(b'N', hash))?;
+                let stored = node.as_ref().map(|node| node.holds).unwrap_or_default();
+                vacant.insert(Cached { node, changed: false, stored })
             }
         })
     }
@@ -48,7 +53,21 @@ impl Batch<'_> {
 
     /// Adds a node.
     pub(crate) fn put_node(&mut self, hash: u128, node: Node) {
-        self.nodes.0.insert(hash, Cached { node: Some(node), changed: true });
+        self.nodes.0.insert(hash, Cached { node: Some(node), changed: true, stored: Holds::default() });
+    }
+
+    /// The value at `place` that is stored beside a node, as of now. The store
+    /// is looked into only if the node says that there is something of that kind.
+    pub(crate) fn beside<T: Packed>(&mut self, hash: u128, what: Holds, place: &[u8]) -> Result<Option<T>> {
+        let is_stored = self.cached_node(hash)?.stored.has(what);
+        if is_stored { self.overlay.read(place) } else { self.overlay.read_written(place) }
+    }
+
+    /// The keys that begin with `tag` and the node, and their values, likewise.
+    pub(crate) fn all_beside(&mut self, hash: u128, what: Holds, tag: u8) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let is_stored = self.cached_node(hash)?.stored.has(what);
+        let prefix = of(tag, hash);
+        if is_stored { self.overlay.scan(&prefix) } else { Ok(self.overlay.scan_written(&prefix)) }
     }
 
     /// Notes that something is stored beside a node.

@@ -99,7 +99,7 @@ impl Batch<'_> {
     fn attach(&mut self, identifier: &Identifier, owner: u128, time: i64) -> Result<()> {
         let hash = identifier.hash();
         let place = pair(b'I', owner, hash);
-        let known: Option<Attached> = self.overlay.read(&place)?;
+        let known: Option<Attached> = self.beside(owner, Holds::ATTACHED, &place)?;
         if known.is_some_and(|known| known.first_seen <= time) {
             return Ok(());
         }

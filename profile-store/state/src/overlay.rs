@@ -29,19 +29,33 @@ impl<'s> Overlay<'s> {
         self.get(key)?.map(|bytes| unpack(key, &bytes)).transpose()
     }
 
+    /// The same, of what this batch writes alone.
+    pub(crate) fn read_written<T: Packed>(&self, key: &[u8]) -> Result<Option<T>> {
+        self.writes.get(key).and_then(Option::as_ref).map(|bytes| unpack(key, bytes)).transpose()
+    }
+
     pub(crate) fn read_json<T: DeserializeOwned>(&self, what: &'static str, key: &[u8]) -> Result<Option<T>> {
         self.get(key)?.map(|bytes| from_json(what, key, &bytes)).transpose()
     }
 
     pub(crate) fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let mut found: BTreeMap<Vec<u8>, Vec<u8>> = self.store.scan(prefix)?.into_iter().collect();
-        for (key, value) in self.writes.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)) {
+        for (key, value) in self.written(prefix) {
             match value {
                 Some(value) => drop(found.insert(key.clone(), value.clone())),
                 None => drop(found.remove(key)),
             }
         }
         Ok(found.into_iter().collect())
+    }
+
+    /// The same, of what this batch writes alone.
+    pub(crate) fn scan_written(&self, prefix: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.written(prefix).filter_map(|(key, value)| Some((key.clone(), value.clone()?))).collect()
+    }
+
+    fn written<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = (&'a Vec<u8>, &'a Option<Vec<u8>>)> {
+        self.writes.range(prefix.to_vec()..).take_while(move |(key, _)| key.starts_with(prefix))
     }
 
     pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {

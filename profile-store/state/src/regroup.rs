@@ -127,7 +127,7 @@ fn assign(batch: &mut Batch<'_>, group: &[u128], former: &Former) -> Result<u128
         batch.change_node(hash, |node| node.profile = id)?;
         batch.dirty.insert((Table::Identities, hash));
         if has_attached {
-            for (key, _) in batch.overlay.scan(&of(b'I', hash))? {
+            for (key, _) in batch.all_beside(hash, Holds::ATTACHED, b'I')? {
                 batch.dirty.insert((Table::Identities, hash_at(&key, 17)));
             }
         }
