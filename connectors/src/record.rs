@@ -44,7 +44,7 @@ pub fn set_traits(record: &mut Record, traits: Json) {
     match record.kind {
         RecordKind::Identify | RecordKind::Group => record.traits = traits,
         _ if traits.is_empty() => {}
-        _ => drop(record.context.insert("traits".to_owned(), Value::Object(traits))),
+        _ => record.context.insert("traits", Value::Object(traits)),
     }
 }
 

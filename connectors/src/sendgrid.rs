@@ -103,7 +103,7 @@ impl Sendgrid {
         };
         let mut record = draft.into_record(&self.name);
         record.event = Some(name);
-        record.properties = properties(fields);
+        record.properties = properties(fields).into();
         LogValue::Record(Box::new(record))
     }
 

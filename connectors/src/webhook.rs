@@ -156,7 +156,8 @@ impl Webhook {
             record.properties = mapped(&mapping.properties, |at| match at {
                 Value::String(text) => text_at(item, text),
                 constant => Some(constant.clone()),
-            });
+            })
+            .into();
         }
         Ok(record)
     }

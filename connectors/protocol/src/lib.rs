@@ -12,6 +12,7 @@ mod error;
 pub mod event_names;
 mod hash;
 mod identifier;
+mod json_text;
 mod record;
 mod time;
 
@@ -20,5 +21,6 @@ pub use hash::{DedupKey, hash128};
 pub use identifier::{
     Identifier, KIND_ANONYMOUS_ID, KIND_DEVICE, KIND_EMAIL, KIND_PHONE, KIND_USER_ID, is_exclusive, kind_rank, links,
 };
+pub use json_text::JsonText;
 pub use record::{FailedEvent, Json, LOG_VALUE_VERSION, LogValue, Object, Record, RecordKind, canonical_json};
 pub use time::{ClientTimes, Timestamp, Timestamps};

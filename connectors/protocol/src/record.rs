@@ -1,6 +1,6 @@
 //! `Record`: the one shape of everything that enters, and the bytes of the log.
 
-use crate::{DedupKey, Error, Identifier, Result, Timestamp, Timestamps, hash128};
+use crate::{DedupKey, Error, Identifier, JsonText, Result, Timestamp, Timestamps, hash128};
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
@@ -110,17 +110,17 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// Properties of the event.
-    #[serde(default, skip_serializing_if = "Json::is_empty")]
-    pub properties: Json,
+    #[serde(default, skip_serializing_if = "JsonText::is_empty")]
+    pub properties: JsonText,
     /// Traits, top level ones over `context.traits`.
     #[serde(default, skip_serializing_if = "Json::is_empty")]
     pub traits: Json,
     /// The client's context, without `traits` (they are folded from `context_traits`).
-    #[serde(default, skip_serializing_if = "Json::is_empty")]
-    pub context: Json,
+    #[serde(default, skip_serializing_if = "JsonText::is_empty")]
+    pub context: JsonText,
     /// Consent by category.
-    #[serde(default, skip_serializing_if = "Json::is_empty")]
-    pub consent: Json,
+    #[serde(default, skip_serializing_if = "JsonText::is_empty")]
+    pub consent: JsonText,
     /// The snapshot, for [`RecordKind::Object`] and companies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<Object>,
@@ -149,10 +149,10 @@ impl Record {
             node: Self::owner(source, &identifiers),
             identifiers,
             event: None,
-            properties: Json::new(),
+            properties: JsonText::default(),
             traits: Json::new(),
-            context: Json::new(),
-            consent: Json::new(),
+            context: JsonText::default(),
+            consent: JsonText::default(),
             object: None,
         }
     }

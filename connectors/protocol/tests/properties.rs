@@ -6,7 +6,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tributary_protocol::{
-    ClientTimes, FailedEvent, Identifier, Json, KIND_EMAIL, KIND_PHONE, LogValue, Object, Record, RecordKind,
+    ClientTimes, FailedEvent, Identifier, Json, JsonText, KIND_EMAIL, KIND_PHONE, LogValue, Object, Record, RecordKind,
     Timestamp, Timestamps, kind_rank,
 };
 
@@ -55,6 +55,24 @@ fn json_object() -> impl Strategy<Value = Json> {
     btree_map(".{0,12}", json_value(), 0..5).prop_map(|map| map.into_iter().collect())
 }
 
+/// A text that may be JSON: white space anywhere, keys in any order and again, numbers and escapes in any form.
+fn json_text() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "null|true|false",
+        "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?",
+        any::<String>().prop_map(|text| Value::from(text).to_string()),
+        r#""[a-c]{0,3}(\\\\u[0-9a-f]{4}|\\\\[n/])?""#,
+    ];
+    let spaced = |inner: BoxedStrategy<String>| ("[ \n\t]{0,2}", inner, "[ \r]{0,1}").prop_map(|(a, b, c)| a + &b + &c);
+    leaf.boxed().prop_recursive(4, 48, 6, move |inner| {
+        let inner = spaced(inner).boxed();
+        let member =
+            (r#"[ \n]?"([a-d]|\\\\u006[1-4]|é)?"[ \n]?"#, inner.clone()).prop_map(|(key, value)| key + ":" + &value);
+        let list = vec(inner, 0..5).prop_map(|values| format!("[{}]", values.join(",")));
+        prop_oneof![list, vec(member, 0..6).prop_map(|members| format!("{{{}}}", members.join(",")))]
+    })
+}
+
 fn timestamp() -> impl Strategy<Value = Timestamp> {
     BELIEVED.prop_map(Timestamp)
 }
@@ -97,7 +115,7 @@ prop_compose! {
             source, message_id, kind, timestamps,
             user_id: id(), anonymous_id: id(), group_id: id(), previous_id: id(),
             identifiers, event,
-            properties: json(), traits: json(), context: json(), consent: json(),
+            properties: json().into(), traits: json(), context: json().into(), consent: json().into(),
             object,
         }
     }
@@ -145,6 +163,13 @@ proptest! {
                 prop_assert!(own_key || Some(kind_rank(&owner.kind)) == best);
             }
         }
+    }
+
+    #[test]
+    fn canonical_text_is_what_sorted_maps_print(text in json_text()) {
+        let expected = serde_json::from_str::<Json>(&text).map(|object| serde_json::to_string(&object).unwrap());
+        let found = JsonText::of(&text).map(|found| found.as_str().to_owned());
+        prop_assert_eq!(found.ok(), expected.ok());
     }
 
     #[test]

@@ -74,10 +74,10 @@ impl Mapping {
         if happened_at.is_none()
             && let Some(unreadable) = given
         {
-            record.context.insert(OUR_CONTEXT.to_owned(), serde_json::json!({ "unreadable_timestamp": unreadable }));
+            record.context.insert(OUR_CONTEXT, serde_json::json!({ "unreadable_timestamp": unreadable }));
         }
         set_traits(&mut record, pick(&row, &settings.traits));
-        record.properties = pick(&row, &settings.properties);
+        record.properties = pick(&row, &settings.properties).into();
         match settings.record {
             RecordType::Track => record.event.clone_from(&settings.event),
             RecordType::Object => record.object = self.object(row, key),

@@ -10,7 +10,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tributary_protocol::{Identifier, Json, LogValue, Record, RecordKind, Timestamp, Timestamps};
+use tributary_protocol::{Identifier, Json, JsonText, LogValue, Record, RecordKind, Timestamp, Timestamps};
 use tributary_resolve::matching::Model;
 use tributary_state::{FjallStore, Identity, Matcher, Mode, ModelMatcher, Options, State, Store as _};
 use uuid::Uuid;
@@ -41,7 +41,8 @@ fn record(n: u32, rng: &mut SmallRng) -> LogValue {
     identifiers.sort();
     let timestamp = Timestamp(1_760_000_000_000_000 + i64::from(n));
     let timestamps = Timestamps { timestamp, original_timestamp: None, sent_at: None, received_at: timestamp };
-    let properties = json!({ "page": "/pricing", "filler": "x".repeat(500) }).as_object().cloned().unwrap_or_default();
+    let properties = json!({ "page": "/pricing", "filler": "x".repeat(500) });
+    let properties = properties.as_object().map(JsonText::from).unwrap_or_default();
     let kind = if is_identify { RecordKind::Identify } else { RecordKind::Track };
     let bare = Record::new("web", format!("message-{n}"), kind, timestamps, identifiers);
     LogValue::Record(Box::new(Record { event: Some("Page Viewed".to_owned()), properties, traits, ..bare }))

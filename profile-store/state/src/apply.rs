@@ -11,6 +11,7 @@ use crate::overlay::Overlay;
 use crate::regroup::{regroup, write_graph};
 use crate::settle::Items;
 use crate::state::{Base, Inner, Table};
+use crate::traits::Traits;
 use crate::values::{Node, Number, Place};
 use crate::{Identity, ProfileChange, Result};
 use std::collections::{BTreeSet, HashSet};
@@ -197,6 +198,7 @@ impl<'s> Batch<'s> {
         let Some(owner) = &record.node else { return Ok(()) };
         let mut known = None;
         let mut hash = || *known.get_or_insert_with(|| record.hash());
+        let traits = Traits::of(record);
         let identity = self.inner.options.identity;
         let home = (identity != Identity::Deterministic).then(|| Home::of(record)).flatten();
         let node = match &home {
@@ -205,9 +207,9 @@ impl<'s> Batch<'s> {
         };
         if let Some(home) = home {
             let home = if identity == Identity::Observe { home.within_owner() } else { home };
-            self.take_item(record, &home, &mut hash)?;
+            self.take_item(record, &traits, &home, &mut hash)?;
         }
-        self.contribute(record, node, &mut hash)
+        self.contribute(record, &traits, node, &mut hash)
     }
 
     /// Writes dirty keys, history and sequence, and commits.

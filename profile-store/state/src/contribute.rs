@@ -4,33 +4,37 @@ use crate::apply::Batch;
 use crate::fold::fold_trait_name;
 use crate::keys::{key, of, values_of};
 use crate::state::Table;
+use crate::traits::Traits;
 use crate::values::{Contribution, Holds, Said, Time};
 use crate::{ObjectRow, Result};
 use tributary_protocol::{Object, Record, RecordKind, canonical_json, hash128};
 
 impl Batch<'_> {
     /// Keeps what a record contributes to the traits of `node`.
-    pub(crate) fn contribute(&mut self, record: &Record, node: u128, hash: &mut impl FnMut() -> u128) -> Result<()> {
+    pub(crate) fn contribute(
+        &mut self,
+        record: &Record,
+        traits: &Traits<'_>,
+        node: u128,
+        hash: &mut impl FnMut() -> u128,
+    ) -> Result<()> {
         if record.kind == RecordKind::Delete {
             return self.delete(record, node);
         }
-        let top_level = (record.kind == RecordKind::Identify).then_some(&record.traits);
-        let of_context = record.context.get("traits").and_then(serde_json::Value::as_object);
-        for (traits, is_top_level) in [(top_level, true), (of_context, false)] {
-            for (name, value) in traits.into_iter().flatten() {
-                let contribution = Contribution {
-                    event_time: record.event_time().0,
-                    record: hash(),
-                    top_level: is_top_level,
-                    value: canonical_json(value),
-                    message_id: record.message_id.clone(),
-                };
-                let name = fold_trait_name(name);
-                self.keep(node, &name, &record.source, &contribution)?;
-                if self.inner.options.rule(&name).needs_all() {
-                    let verified = is_verified(&name, traits.into_iter().flatten());
-                    self.say(node, &name, &record.source, &Said { contribution, verified });
-                }
+        let top_level = traits.top_level().map(|told| (told, true));
+        for ((name, value), is_top_level) in top_level.chain(traits.of_context().map(|told| (told, false))) {
+            let contribution = Contribution {
+                event_time: record.event_time().0,
+                record: hash(),
+                top_level: is_top_level,
+                value: canonical_json(value),
+                message_id: record.message_id.clone(),
+            };
+            let name = fold_trait_name(name);
+            self.keep(node, &name, &record.source, &contribution)?;
+            if self.inner.options.rule(&name).needs_all() {
+                let verified = traits.verify(&name, is_top_level);
+                self.say(node, &name, &record.source, &Said { contribution, verified });
             }
         }
         Ok(())
@@ -97,16 +101,6 @@ impl Batch<'_> {
 /// Where the contributions of (node, trait, source) stand.
 fn contribution_place(node: u128, name: &str, source: &str) -> Vec<u8> {
     key(b'C', &[&node.to_be_bytes(), name.as_bytes(), b"\0", source.as_bytes()])
-}
-
-/// Whether a record's traits say that the one called `name` is verified:
-/// `email_verified`, `verifiedEmail`, ... is true.
-fn is_verified<'t>(name: &str, mut traits: impl Iterator<Item = (&'t String, &'t serde_json::Value)>) -> bool {
-    traits.any(|(other, value)| {
-        let other = fold_trait_name(other);
-        let of = other.strip_suffix("_verified").or_else(|| other.strip_prefix("verified_"));
-        of == Some(name) && *value == true
-    })
 }
 
 fn object_hash(source: &str, object: &Object) -> u128 {

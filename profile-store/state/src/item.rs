@@ -8,6 +8,7 @@
 mod form;
 
 use crate::fold::fold_trait_name;
+use crate::traits::Traits;
 use std::collections::BTreeMap;
 use tributary_protocol::{
     Identifier, KIND_ANONYMOUS_ID, KIND_DEVICE, KIND_EMAIL, KIND_PHONE, Record, RecordKind, hash128, is_exclusive,
@@ -159,26 +160,24 @@ impl Item {
     }
 
     /// Whether a record tells anything that an item keeps.
-    pub(crate) fn is_told_by(record: &Record) -> bool {
+    pub(crate) fn is_told_by(record: &Record, traits: &Traits<'_>) -> bool {
         record.kind == RecordKind::Delete
             || record.identifiers.iter().any(|identifier| cell_of(&identifier.kind).is_some())
-            || !traits_of(record).is_empty()
+            || !traits.is_empty()
     }
 
     /// Takes in what a record tells.
-    pub(crate) fn take(&mut self, record: &Record, hash: &mut impl FnMut() -> u128) {
+    pub(crate) fn take(&mut self, record: &Record, traits: &Traits<'_>, hash: &mut impl FnMut() -> u128) {
         let event_time = record.event_time().0;
         if record.kind == RecordKind::Delete {
             self.deleted_up_to = self.deleted_up_to.max(Some(event_time));
             return;
         }
-        let traits = traits_of(record);
-        let told = (!traits.is_empty()).then_some(event_time);
-        let sighting = Sighting { first: event_time, told };
+        let sighting = Sighting { first: event_time, told: (!traits.is_empty()).then_some(event_time) };
         for identifier in &record.identifiers {
             self.see(&identifier.kind, &identifier.value, sighting);
         }
-        for (name, value) in traits {
+        for (name, value) in traits.of_context().chain(traits.top_level()) {
             self.tell(name, value, sighting, event_time, hash);
         }
     }
@@ -286,13 +285,6 @@ pub(crate) fn item_of(traits: &BTreeMap<String, serde_json::Value>) -> Item {
         }
     }
     item
-}
-
-/// The traits that tell of the person a record belongs to.
-fn traits_of(record: &Record) -> Vec<(&String, &serde_json::Value)> {
-    let top_level = (record.kind == RecordKind::Identify).then_some(&record.traits);
-    let of_context = record.context.get("traits").and_then(serde_json::Value::as_object);
-    of_context.into_iter().chain(top_level).flatten().collect()
 }
 
 /// What an attribute or a kind of identifier is to a model.

@@ -34,6 +34,7 @@ mod settle;
 mod state;
 mod store;
 mod survivorship;
+mod traits;
 mod values;
 mod view;
 

@@ -4,6 +4,7 @@
 use crate::apply::Batch;
 use crate::item::{Home, Item};
 use crate::keys::{key, of};
+use crate::traits::Traits;
 use crate::values::Node;
 use crate::{Decision, Error, ObjectRow, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,17 +32,23 @@ pub(crate) fn item_key(id: u64) -> Vec<u8> {
 
 impl Batch<'_> {
     /// Has the item of a record take in what it tells.
-    pub(crate) fn take_item(&mut self, record: &Record, home: &Home, hash: &mut impl FnMut() -> u128) -> Result<()> {
+    pub(crate) fn take_item(
+        &mut self,
+        record: &Record,
+        traits: &Traits<'_>,
+        home: &Home,
+        hash: &mut impl FnMut() -> u128,
+    ) -> Result<()> {
         let id = home.item_id(&record.source);
         match self.known_node(home.node)?.items.binary_search(&id) {
-            Ok(_) if !Item::is_told_by(record) => return Ok(()),
+            Ok(_) if !Item::is_told_by(record, traits) => return Ok(()),
             Ok(_) => {}
             Err(place) => {
                 self.change_node(home.node, |node| node.items.insert(place, id))?;
                 self.items.0.insert(id, Cached { now: Item::new(home, &record.source), stored: None });
             }
         }
-        self.known_item(id)?.now.take(record, hash);
+        self.known_item(id)?.now.take(record, traits, hash);
         Ok(())
     }
 

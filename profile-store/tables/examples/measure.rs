@@ -6,7 +6,7 @@
 use serde_json::json;
 use std::error::Error;
 use std::time::{Duration, Instant};
-use tributary_protocol::{Identifier, LogValue, Record, RecordKind, Timestamp, Timestamps};
+use tributary_protocol::{Identifier, JsonText, LogValue, Record, RecordKind, Timestamp, Timestamps};
 use tributary_state::{Mode, Options, State};
 use tributary_tables::{TableSettings, Tables};
 use uuid::Uuid;
@@ -109,9 +109,9 @@ fn record(number: u64, person: u64, kind: RecordKind) -> Record {
         user_id: Some(format!("user-{person}")),
         anonymous_id: Some(format!("anonymous-{person}")),
         event: is_track.then(|| "Order Completed".to_owned()),
-        properties: properties.as_object().cloned().filter(|_| is_track).unwrap_or_default(),
+        properties: properties.as_object().filter(|_| is_track).map(JsonText::from).unwrap_or_default(),
         traits: traits.as_object().cloned().filter(|_| !is_track).unwrap_or_default(),
-        context: context.as_object().cloned().unwrap_or_default(),
+        context: context.as_object().map(JsonText::from).unwrap_or_default(),
         ..Record::new("web", format!("message-{number}"), kind, timestamps, identifiers)
     }
 }

@@ -79,7 +79,7 @@ async fn columns_hold_what_the_record_says() {
     let mut event = track("m00001", "ada");
     if let LogValue::Record(record) = &mut event {
         record.event = Some("Order Completed".to_owned());
-        record.properties = json!({ "b": 1, "a": { "z": null, "y": [1.5] } }).as_object().cloned().unwrap();
+        record.properties = json!({ "b": 1, "a": { "z": null, "y": [1.5] } }).as_object().unwrap().into();
     }
     bench.take(0, vec![event, failed("{")]).await;
     bench.flush().await;

@@ -79,7 +79,8 @@ prop_compose! {
         let timestamps = Timestamps { timestamp, original_timestamp, sent_at, received_at };
         Record {
             source, message_id, kind, timestamps, user_id, anonymous_id, group_id, previous_id, identifiers, node,
-            event, properties, traits, context, consent, object,
+            event, traits, object,
+            properties: properties.into(), context: context.into(), consent: consent.into(),
         }
     }
 }

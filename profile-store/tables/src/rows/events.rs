@@ -3,7 +3,7 @@
 use super::columns::{Column, Columns, Positions, json_texts, sorted_json, texts, times};
 use crate::{Error, Result, TableName};
 use arrow::array::{ArrayRef, RecordBatch};
-use tributary_protocol::{Identifier, Json, Object, Record, RecordKind, Timestamp, Timestamps};
+use tributary_protocol::{Identifier, JsonText, Object, Record, RecordKind, Timestamp, Timestamps};
 
 /// Lays out records of a partition, each with its offset.
 ///
@@ -12,7 +12,7 @@ use tributary_protocol::{Identifier, Json, Object, Record, RecordKind, Timestamp
 pub fn events_to_rows(partition: u32, records: &[(u64, &Record)]) -> Result<RecordBatch> {
     let text = |pick: fn(&Record) -> Option<&str>| texts(records.iter().map(|(_, record)| pick(record)));
     let print = |print: fn(&Record) -> Option<String>| texts(records.iter().map(|(_, record)| print(record)));
-    let json = |pick: fn(&Record) -> &Json| json_texts(records.iter().map(|(_, record)| pick(record)));
+    let json = |pick: fn(&Record) -> &JsonText| texts(records.iter().map(|(_, record)| Some(pick(record).as_str())));
     let time =
         |pick: fn(&Timestamps) -> Option<Timestamp>| times(records.iter().map(|(_, record)| pick(&record.timestamps)));
     let [partitions, offsets] = Positions::build(partition, records.iter().map(|(offset, _)| *offset));
@@ -31,7 +31,7 @@ pub fn events_to_rows(partition: u32, records: &[(u64, &Record)]) -> Result<Reco
         time(|times| times.sent_at),
         time(|times| Some(times.received_at)),
         json(|record| &record.properties),
-        json(|record| &record.traits),
+        json_texts(records.iter().map(|(_, record)| &record.traits)),
         json(|record| &record.context),
         json(|record| &record.consent),
         print(|record| record.node.as_ref().map(ToString::to_string)),
