@@ -91,7 +91,8 @@ fn stream(engine: &mut Engine, changes: &[Change], batch: usize) {
     println!("streamed {} items, {:.0} a second, {:.0} of a core", changes.len(), a_second(elapsed), a_second(share));
     latencies.sort_unstable();
     let quantile = |share: usize| latencies.get(latencies.len() * share / 100).copied().unwrap_or_default();
-    println!("batches of {batch}: p50 {:?}, p99 {:?}", quantile(50), quantile(99));
+    let longest = latencies.last().copied().unwrap_or_default();
+    println!("batches of {batch}: p50 {:?}, p99 {:?}, longest {longest:?}", quantile(50), quantile(99));
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
