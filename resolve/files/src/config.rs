@@ -84,14 +84,13 @@ impl Config {
 
     /// What a run by it goes by.
     pub(crate) fn options(&self, threads: usize, model: Option<ModelFile>) -> Options {
-        let Self { roles, cut, rules, .. } = self;
         let (model, comparisons) = match model {
             None => (None, Vec::new()),
             Some(ModelFile::Trained(model)) => (Some(model), Vec::new()),
             Some(ModelFile::Untrained(comparisons)) => (None, comparisons),
         };
-        let (roles, rules) = (roles.clone(), rules.clone());
-        Options { threads, cut: *cut, model, comparisons, roles, rules, ..Options::default() }
+        let given = Options { threads, cut: self.cut, model, comparisons, ..Options::default() };
+        Options { roles: self.roles.clone(), rules: self.rules.clone(), ..given }
     }
 
     /// Reads files but for the columns that are not to be looked at: those of

@@ -7,6 +7,7 @@ mod common;
 
 use common::{Folder, Person, Texts, USUAL, csv, people, ran, refused};
 use std::collections::BTreeMap;
+use std::path::Path;
 use tributary_identity_files::{EvaluateArgs, InputArgs, TrainArgs, evaluate, train};
 
 /// Profile of each record key.
@@ -179,6 +180,7 @@ fn a_trained_model_is_the_same_bytes_on_any_threads_and_gives_the_same_profiles(
     let mut args = TrainArgs {
         input: InputArgs { ignore: vec!["truth".into()], ..folder.input(&["people.csv"]) },
         out: folder.path("one.json"),
+        splink: None,
         labels: None,
         labels_against: None,
         labels_count: 100,
@@ -296,4 +298,46 @@ fn outputs_are_not_written_over_inputs_nor_under_unknown_names() {
     assert!(common::refused(&args).to_string().contains("would be written over"));
     args.out = folder.path("clusters.xlsx");
     assert!(common::refused(&args).to_string().contains("call the output .parquet or .csv"));
+}
+
+#[test]
+fn settings_of_splink_are_taken_as_a_model_or_trained() {
+    let folder = Folder::new();
+    let carried = |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::copy(carried("../tests/data/identity/fake_1000.csv"), folder.path("people.csv")).unwrap();
+    let mut args = folder.args(&["people.csv"]);
+    args.input.key = "unique_id".into();
+    args.evaluate_against = Some("cluster".into());
+    args.model = Some(carried("tests/splink/terms.json"));
+    let f1 = ran(&args).0.quality.unwrap().pairs.f1();
+    assert!(f1 >= 0.8, "{f1}");
+
+    // Comparisons without probabilities are trained; `run` does so by itself.
+    let trained = std::fs::read_to_string(carried("tests/splink/terms.json")).unwrap();
+    let is_trained = |line: &str| ["\"m_prob", "\"u_prob"].iter().any(|name| line.trim_start().starts_with(name));
+    let lines: Vec<&str> = trained.lines().filter(|line| !is_trained(line)).collect();
+    let untrained = lines.join("\n");
+    let settings = folder.write("settings.json", &untrained);
+    args.model = Some(settings.clone());
+    let by_settings = ran(&args).0;
+    let clusters = profiles(&folder.read("clusters.csv"));
+    let training = TrainArgs {
+        input: InputArgs { ignore: vec!["cluster".into()], ..args.input.clone() },
+        splink: Some(settings),
+        out: folder.path("model.json"),
+        labels: None,
+        labels_against: None,
+        labels_count: 0,
+    };
+    train(&training, 2, &mut Vec::new()).unwrap();
+    args.model = Some(training.out);
+    assert_eq!(ran(&args).0, by_settings);
+    assert_eq!(profiles(&folder.read("clusters.csv")), clusters);
+    let f1 = by_settings.quality.unwrap().pairs.f1();
+    assert!(f1 >= 0.9, "{f1}");
+
+    // A column that the file lacks is named.
+    args.model = Some(folder.write("other.json", untrained.replace("surname", "family")));
+    let printed = refused(&args).to_string();
+    assert!(printed.contains("other.json"), "{printed}");
 }

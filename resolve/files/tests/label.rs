@@ -108,6 +108,7 @@ fn a_model_is_trained_with_the_answers() {
     let trained = TrainArgs {
         input: asked.input.clone(),
         out: folder.path("model.json"),
+        splink: None,
         labels: Some(asked.out.clone()),
         labels_against: None,
         labels_count: 0,
