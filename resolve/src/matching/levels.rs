@@ -30,7 +30,7 @@ pub enum Bands {
     One,
     /// Very common, common and rare values, as our own measures of names have them.
     Three,
-    /// The share of records that carry the value; see [`super::frequency`].
+    /// The share of records that carry the value, to a quarter of a bit.
     Frequencies,
 }
 

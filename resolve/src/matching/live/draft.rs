@@ -46,7 +46,7 @@ impl Draft {
     }
 
     /// What changes among the items that stand for the others.
-    pub(super) fn inner(&self, groups: &Groups, core: &Core, changes: &[Change]) -> Vec<Change> {
+    pub(super) fn inner(&mut self, groups: &mut Groups, core: &Core, changes: &[Change]) -> Vec<Change> {
         let stood: FastSet<u64> = self.before.values().filter_map(|(items, _)| items.first()).copied().collect();
         let mut stand: Vec<(u64, u64)> = Vec::new();
         for &key in self.before.keys() {
@@ -54,16 +54,28 @@ impl Draft {
         }
         stand.sort_unstable();
         let stands: FastSet<u64> = stand.iter().map(|&(bearer, _)| bearer).collect();
+        for &item in stood.iter().chain(self.put.keys()) {
+            // Before the core forgets what it says.
+            if groups.bearer(item).is_none_or(|bearer| bearer == item) {
+                continue;
+            }
+            let known = || core.received(item).map(|item| item.values);
+            let values = self.put.get(&item).map(|item| item.values.clone()).or_else(known);
+            groups.keep_cells(item, &values.unwrap_or_default());
+        }
         let mut gone: Vec<u64> = stood.iter().copied().filter(|bearer| !stands.contains(bearer)).collect();
         gone.sort_unstable();
         let mut inner: Vec<Change> = gone.into_iter().map(Change::Remove).collect();
         for (bearer, key) in stand {
-            if let Some(item) = self.put.get(&bearer) {
-                inner.push(Change::Put(item.clone()));
+            if let Some(item) = self.put.remove(&bearer) {
+                inner.push(Change::Put(item));
             } else if !stood.contains(&bearer) {
                 let known = self.stood.get(&bearer).or_else(|| self.before[&key].0.first());
                 inner.extend(known.and_then(|&known| copy(groups, core, known, bearer)).map(Change::Put));
             }
+        }
+        for item in stands {
+            groups.drop_cells(item);
         }
         let decisions = changes.iter().filter(|change| matches!(change, Change::Decide(_) | Change::Undo(_)));
         inner.extend(decisions.cloned());

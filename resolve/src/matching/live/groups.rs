@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 /// Places beside those of fields.
 const LIMITS: usize = 1 << 8;
 const NODE: usize = LIMITS + 1;
+const DEVICE: usize = LIMITS + 4;
 const ITEM: usize = LIMITS + 2;
 const DECISION: usize = LIMITS + 3;
 
@@ -82,6 +83,22 @@ impl Few {
     }
 }
 
+/// Devices of an item, mostly one.
+#[derive(Clone, Debug)]
+enum Devices {
+    One(u64),
+    Several(Box<[u64]>),
+}
+
+impl Devices {
+    fn all(&self) -> &[u64] {
+        match self {
+            Self::One(device) => std::slice::from_ref(device),
+            Self::Several(devices) => devices,
+        }
+    }
+}
+
 /// Adds an item to those of a key.
 fn enter(map: &mut FastMap<u64, Few>, key: u64, item: u64) {
     map.entry(key).and_modify(|few| few.add(item)).or_insert(Few::One(item));
@@ -111,7 +128,9 @@ pub(super) struct Groups {
     nodes: FastMap<u64, Few>,
     /// Items by the hash of a device and its field.
     carriers: FastMap<u64, Few>,
-    /// Devices of items as received, by field; only of items that have any.
+    /// Hashes of the devices of items that have any, each with its field.
+    devices: FastMap<u64, Devices>,
+    /// Devices as received, by field, of items that others stand for.
     cells: FastMap<u64, Box<[(u8, String)]>>,
     /// Decisions in force by their ids.
     decisions: FastMap<u64, Decision>,
@@ -122,9 +141,9 @@ pub(super) struct Groups {
 impl Groups {
     pub(super) fn new(model: &Model) -> Self {
         let field = |field: &super::super::FieldModel| (field.role, field.day_order.unwrap_or(DayOrder::DayFirst));
-        let (entries, by_content, joined, nodes, carriers, cells, decisions, named) = Default::default();
+        let (entries, by_content, joined, nodes, carriers, devices, cells, decisions, named) = Default::default();
         let fields = model.fields.iter().map(field).collect();
-        Self { fields, entries, by_content, joined, nodes, carriers, cells, decisions, named }
+        Self { fields, entries, by_content, joined, nodes, carriers, devices, cells, decisions, named }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -141,66 +160,78 @@ impl Groups {
             map_bytes(map) + map.values().map(|few| if few.len() > 1 { few.len() * 16 } else { 0 }).sum::<usize>()
         };
         let cells: usize = self.cells.values().flat_map(|cells| cells.iter()).map(|(_, text)| 32 + text.len()).sum();
+        let several =
+            self.devices.values().map(|devices| if let Devices::Several(all) = devices { all.len() * 8 } else { 0 });
         map_bytes(&self.entries)
             + few(&self.by_content)
             + few(&self.nodes)
             + few(&self.carriers)
+            + map_bytes(&self.devices)
+            + several.sum::<usize>()
             + map_bytes(&self.cells)
             + cells
     }
 
     /// Takes in many items; returns those that stand for the others.
     pub(super) fn load(&mut self, items: Vec<Item>, threads: usize) -> Vec<Item> {
-        let entries = map_parts(threads, &items, |items| items.iter().map(|item| self.entry(item)).collect::<Vec<_>>());
-        let entries: Vec<Entry> = entries.into_iter().flatten().collect();
+        let read = map_parts(threads, &items, |items| items.iter().map(|item| self.read(item)).collect::<Vec<_>>());
         self.entries.reserve(items.len());
         self.by_content.reserve(items.len());
         self.nodes.reserve(items.len());
-        for (item, entry) in items.iter().zip(entries) {
-            self.record(item, entry);
+        for (item, (entry, devices)) in items.iter().zip(read.into_iter().flatten()) {
+            self.record(item.id, entry, devices);
         }
         for item in &items {
             let key = self.key(item.id);
             enter(&mut self.by_content, key, item.id);
         }
-        items.into_iter().filter(|item| self.bearer(item.id) == Some(item.id)).collect()
+        let (standing, copies): (Vec<Item>, Vec<Item>) =
+            items.into_iter().partition(|item| self.bearer(item.id) == Some(item.id));
+        for item in copies {
+            self.keep_cells(item.id, &item.values);
+        }
+        standing
     }
 
-    /// What an item says by itself.
-    fn entry(&self, item: &Item) -> Entry {
-        let mut content = Content::default();
+    /// What an item says by itself, and its devices.
+    fn read(&self, item: &Item) -> (Entry, Vec<u64>) {
+        let (mut content, mut devices) = (Content::default(), Vec::new());
         for (place, &(role, day_order)) in self.fields.iter().enumerate() {
-            if role != Role::Device {
-                content.add_field(place, role, hashes(role, day_order, item.values.get(place)).into_iter());
+            let hashes = hashes(role, day_order, item.values.get(place)).into_iter();
+            if role == Role::Device {
+                devices.extend(hashes.map(|hash| ordered(place as u64, hash)));
+            } else {
+                content.add_field(place, role, hashes);
             }
         }
         for &(kind, value) in &item.limits {
             content.add(LIMITS, ordered(kind, value));
         }
-        Entry { content, node: item.node, is_limited: !item.limits.is_empty() }
+        (Entry { content, node: item.node, is_limited: !item.limits.is_empty() }, devices)
     }
 
     /// Writes down an item that was not there.
-    fn record(&mut self, item: &Item, entry: Entry) {
-        self.entries.insert(item.id, entry);
-        enter(&mut self.nodes, item.node, item.id);
-        let device = |(place, cell): (usize, &Option<String>)| {
-            let is_device = self.fields.get(place).is_some_and(|(role, _)| *role == Role::Device);
-            cell.as_ref().filter(|cell| is_device && !cell.trim().is_empty()).map(|cell| (place as u8, cell.clone()))
-        };
-        let cells: Box<[(u8, String)]> = item.values.iter().enumerate().filter_map(device).collect();
-        if !cells.is_empty() {
-            self.cells.insert(item.id, cells);
-            for (_, value) in self.device_hashes(item.id) {
-                enter(&mut self.carriers, value, item.id);
+    fn record(&mut self, item: u64, entry: Entry, devices: Vec<u64>) {
+        self.entries.insert(item, entry);
+        enter(&mut self.nodes, entry.node, item);
+        for &device in &devices {
+            enter(&mut self.carriers, device, item);
+        }
+        match devices.as_slice() {
+            [] => {}
+            &[one] => {
+                self.devices.insert(item, Devices::One(one));
+            }
+            _ => {
+                self.devices.insert(item, Devices::Several(devices.into()));
             }
         }
     }
 
     /// Forgets an item that is in no group any more.
     fn forget(&mut self, item: u64) {
-        for (_, value) in self.device_hashes(item) {
-            leave(&mut self.carriers, value, item);
+        for &device in self.devices.remove(&item).iter().flat_map(Devices::all) {
+            leave(&mut self.carriers, device, item);
         }
         self.cells.remove(&item);
         if let Some(entry) = self.entries.remove(&item) {
@@ -208,16 +239,24 @@ impl Groups {
         }
     }
 
-    /// The devices of an item: field, and hash of both.
-    fn device_hashes(&self, item: u64) -> Vec<(usize, u64)> {
-        let mut found = Vec::new();
-        for (place, cell) in self.cells.get(&item).into_iter().flatten() {
-            let place = usize::from(*place);
-            let (role, day_order) = self.fields[place];
-            let own = hashes(role, day_order, Some(&Some(cell.clone())));
-            found.extend(own.into_iter().map(|hash| (place, ordered(place as u64, hash))));
+    /// Keeps the devices of an item that another stands for, as received.
+    pub(super) fn keep_cells(&mut self, item: u64, values: &[Option<String>]) {
+        let devices = self.fields.iter().enumerate().filter(|(_, (role, _))| *role == Role::Device);
+        let cells = devices.filter_map(|(place, _)| Some((place as u8, values.get(place)?.clone()?)));
+        let cells: Box<[(u8, String)]> = cells.collect();
+        if !cells.is_empty() {
+            self.cells.insert(item, cells);
         }
-        found
+    }
+
+    /// Keeps no devices of an item that stands for itself.
+    pub(super) fn drop_cells(&mut self, item: u64) {
+        self.cells.remove(&item);
+    }
+
+    /// Hashes of the devices of an item, each with its field.
+    fn devices_of(&self, item: u64) -> &[u64] {
+        self.devices.get(&item).map_or(&[], Devices::all)
     }
 
     /// Devices of an item as they are compared, by field.
@@ -254,7 +293,7 @@ impl Groups {
 
     /// Whether others have one of an item's devices.
     pub(super) fn shares_device(&self, item: u64) -> bool {
-        self.device_hashes(item).iter().any(|(_, value)| self.is_shared(*value))
+        self.devices_of(item).iter().any(|&device| self.is_shared(device))
     }
 
     fn is_shared(&self, device: u64) -> bool {
@@ -270,10 +309,8 @@ impl Groups {
     /// The group of an item.
     fn key(&self, item: u64) -> u64 {
         let mut content = self.entries.get(&item).map(|entry| entry.content).unwrap_or_default();
-        for (place, value) in self.device_hashes(item) {
-            if self.is_shared(value) {
-                content.add_field(place, Role::Device, std::iter::once(value));
-            }
+        for &device in self.devices_of(item).iter().filter(|&&device| self.is_shared(device)) {
+            content.add_field(DEVICE, Role::Device, std::iter::once(device));
         }
         if self.is_of_one_node(item) {
             content.add(NODE, self.node(item));
@@ -343,16 +380,16 @@ impl Groups {
     pub(super) fn draft(&mut self, change: &Change, draft: &mut Draft) {
         match change {
             Change::Put(item) => {
-                let entry = self.entry(item);
-                let mates = self.mates(item.id, item);
+                let (entry, devices) = self.read(item);
+                let mates = self.mates(item.id, item.node, &devices);
                 self.regroup(&mates, draft, |groups| {
                     groups.forget(item.id);
-                    groups.record(item, entry);
+                    groups.record(item.id, entry, devices);
                 });
                 draft.put(item);
             }
             Change::Remove(id) => {
-                let mates = self.mates(*id, &Item::default());
+                let mates = self.mates(*id, self.node(*id), &[]);
                 self.regroup(&mates, draft, |groups| groups.forget(*id));
                 draft.gone(*id);
             }
@@ -373,21 +410,17 @@ impl Groups {
         }
     }
 
-    /// Whose groups change when an item becomes another: its own, and those of items of
-    /// its nodes and devices, which may be shared then or not any more.
-    fn mates(&self, id: u64, item: &Item) -> Vec<u64> {
-        let few = |few: &Few| if few.len() <= 2 { few.items() } else { Vec::new() };
+    /// Whose groups change when an item comes to be of a node and to have devices: its
+    /// own, and those of items of its nodes and devices, before and then, which may be
+    /// shared then or not any more.
+    fn mates(&self, id: u64, node: u64, devices: &[u64]) -> Vec<u64> {
         let mut mates = vec![id];
-        let node = |node: u64| self.nodes.get(&node).map(few).unwrap_or_default();
-        mates.extend(node(self.node(id)));
-        mates.extend(node(item.node));
-        let device = |value: u64| self.carriers.get(&value).map(few).unwrap_or_default();
-        mates.extend(self.device_hashes(id).into_iter().flat_map(|(_, value)| device(value)));
-        for (place, cell) in item.values.iter().enumerate() {
-            if let Some(&(Role::Device, day_order)) = self.fields.get(place) {
-                let hashes = hashes(Role::Device, day_order, Some(cell)).into_iter();
-                mates.extend(hashes.flat_map(|hash| device(ordered(place as u64, hash))));
-            }
+        let mut add =
+            |few: Option<&Few>| mates.extend(few.filter(|few| few.len() <= 2).into_iter().flat_map(Few::items));
+        add(self.nodes.get(&self.node(id)));
+        add(self.nodes.get(&node));
+        for device in self.devices_of(id).iter().chain(devices) {
+            add(self.carriers.get(device));
         }
         mates
     }
@@ -396,12 +429,11 @@ impl Groups {
     /// there into theirs.
     fn regroup(&mut self, items: &[u64], draft: &mut Draft, change: impl FnOnce(&mut Self)) {
         let items: BTreeSet<u64> = items.iter().copied().collect();
-        for &item in items.iter().filter(|item| self.entries.contains_key(item)) {
-            let key = self.key(item);
+        let there = items.iter().filter(|item| self.entries.contains_key(item));
+        let keys: Vec<(u64, u64)> = there.map(|&item| (item, self.key(item))).collect();
+        for &(item, key) in &keys {
             draft.take_out(item, key, || self.of_key(key));
         }
-        let keys: Vec<(u64, u64)> =
-            items.iter().filter(|item| self.entries.contains_key(item)).map(|&item| (item, self.key(item))).collect();
         for (item, key) in keys {
             leave(&mut self.by_content, key, item);
             if self.by_content.get(&key).is_none_or(|few| few.len() < 2) {

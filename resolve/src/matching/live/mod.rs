@@ -71,7 +71,7 @@ impl Engine {
         for change in changes {
             self.groups.draft(change, &mut draft);
         }
-        let inner = draft.inner(&self.groups, &self.core, changes);
+        let inner = draft.inner(&mut self.groups, &self.core, changes);
         let regrouped = self.core.apply(&inner);
         for &item in self.core.changed() {
             self.groups.touch(item, &mut draft);
