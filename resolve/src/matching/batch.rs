@@ -96,7 +96,7 @@ pub fn run(table: Table, options: &Options) -> Result<Outcome> {
     let keys = Keys::new(&fields, options.threads);
     fields.forget_columns(|role| role != Role::UserId);
     let run = Run { fields, options };
-    let twins = run.twins(&keys, &copies);
+    let twins = run.twins(&copies);
     let (model, pairs) = run.score(frozen, keys, &twins, &copies)?;
     let twins = run.scored_twins(&model, &twins);
     let (clusters, probabilities) = run.cluster(&model, &pairs, &twins);
@@ -255,14 +255,14 @@ impl Run<'_> {
     }
 
     /// The rows that stand for others and that the rules look at.
-    fn twins(&self, keys: &Keys, copies: &Copies) -> Vec<(u32, Twin)> {
+    fn twins(&self, copies: &Copies) -> Vec<(u32, Twin)> {
         if copies.all.is_empty() {
             return Vec::new();
         }
         let rules = self.options.rules();
         let twins =
             (0u32..).zip(&self.fields.records).filter_map(|(row, record)| Some((row, *copies.twins.get(record)?)));
-        twins.filter(|&(row, _)| block::are_looked_at(keys.of(row as usize), &rules)).collect()
+        twins.filter(|&(row, twin)| twin.is_looked_at(&self.fields, row, &rules)).collect()
     }
 
     fn scored_twins(&self, model: &Model, twins: &[(u32, Twin)]) -> Twins {

@@ -7,13 +7,16 @@
 //! themselves. A device that no other record has tells nothing of another: it is
 //! left out of what is the same.
 
+use super::block::are_looked_at;
 use super::cluster::{Cut, Sum};
-use super::comparer::{Comparer, Pattern};
+use super::comparer::{Comparer, Fields, Pattern};
 use super::field::Field;
 use super::hash::{FastMap, Seen, mix};
 use super::identifiers::is_identifier;
+use super::keys::unweighed;
 use super::model::{Score, Scorer};
 use super::role::Role;
+use super::rules::Rules;
 use super::table::MISSING;
 
 /// What a record says, as one number, whatever the order of its values.
@@ -70,6 +73,14 @@ impl Twin {
     /// For how many records it counts where clusters are weighed.
     pub(crate) fn counts(self, score: Score, cut: Cut) -> usize {
         if are_one(score, cut) { COUNTED.min(1 + self.copies as usize) } else { 1 }
+    }
+
+    /// Whether blocking rules look at two such records: at something that both have.
+    pub(crate) fn is_looked_at(self, fields: &Fields, row: u32, rules: &Rules) -> bool {
+        let mut codes = fields.codes(row).to_vec();
+        let own = |field: &Field| field.role == Role::Device && !self.shares_device;
+        codes.iter_mut().zip(&fields.all).filter(|(_, field)| own(field)).for_each(|(code, _)| *code = MISSING);
+        are_looked_at(&unweighed(&fields.all, &codes), rules)
     }
 
     /// The levels of two such records.

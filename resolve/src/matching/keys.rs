@@ -295,10 +295,7 @@ impl Weigher {
 
     /// The keys of one record, sorted, given its codes in each field.
     pub(crate) fn keys(&self, fields: &[Field], codes: &[u32]) -> Vec<Key> {
-        let mut keys = Vec::new();
-        for (field, code) in fields.iter().zip(codes) {
-            field.values_of(code).iter().for_each(|&code| value_keys(field, code as usize, &mut keys));
-        }
+        let mut keys = unweighed(fields, codes);
         for key in &mut keys {
             *key = self.weighed(*key);
         }
@@ -306,6 +303,16 @@ impl Weigher {
         keys.dedup();
         keys
     }
+}
+
+/// The keys of one record, sorted, given its codes in each field; none weighs anything yet.
+pub(crate) fn unweighed(fields: &[Field], codes: &[u32]) -> Vec<Key> {
+    let mut keys = Vec::new();
+    for (field, code) in fields.iter().zip(codes) {
+        field.values_of(code).iter().for_each(|&code| value_keys(field, code as usize, &mut keys));
+    }
+    keys.sort_unstable();
+    keys
 }
 
 /// The kind of a key, given its [`Key::identity`].

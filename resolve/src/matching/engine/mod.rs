@@ -272,13 +272,13 @@ impl Engine {
     /// shared; `None` if no blocking rule looks at it.
     pub(crate) fn twin(&mut self, item: u64, shares_device: bool) -> Option<Score> {
         let slot = self.slot_of(item)?;
-        let keys = self.weigher.keys(&self.contents.fields.all, self.contents.fields.codes(slot));
-        if !super::block::are_looked_at(&keys, &self.model.rules) {
+        let twin = Twin { copies: 0, shares_device };
+        if !twin.is_looked_at(&self.contents.fields, slot, &self.model.rules) {
             return None;
         }
         let mut comparer = Comparer::with(&self.contents.fields, std::mem::take(&mut self.caches));
         let mut scorer = Scorer::with(&self.model, std::mem::take(&mut self.memory));
-        let score = Twin { copies: 0, shares_device }.score(&mut comparer, &mut scorer, slot);
+        let score = twin.score(&mut comparer, &mut scorer, slot);
         (self.caches, self.memory) = (comparer.into_caches(), scorer.into_memory());
         Some(score)
     }
