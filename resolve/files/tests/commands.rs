@@ -338,6 +338,7 @@ fn settings_of_splink_are_taken_as_a_model_or_trained() {
 
     // A column that the file lacks is named.
     args.model = Some(folder.write("other.json", untrained.replace("surname", "family")));
+    (args.out, args.pairs) = (folder.path("refused.csv"), None);
     let printed = refused(&args).to_string();
     assert!(printed.contains("other.json"), "{printed}");
 }
