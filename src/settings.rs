@@ -223,13 +223,7 @@ pub fn matcher(identity: &IdentitySettings) -> anyhow::Result<Option<Box<dyn Mat
         Some(path) => {
             let said = || format!("read the matching model {}", path.display());
             let text = std::fs::read_to_string(path).with_context(said)?;
-            match ModelFile::from_json(&text).with_context(said)? {
-                ModelFile::Trained(model) => model,
-                ModelFile::Untrained(_) => anyhow::bail!(
-                    "{} has no probabilities: train it with `tributary identity train --splink {0}`",
-                    path.display()
-                ),
-            }
+            ModelFile::from_json(&text).and_then(ModelFile::trained).with_context(said)?
         }
     };
     if let Some(keys) = &identity.keys {

@@ -182,11 +182,9 @@ async fn preview(Shared(api): Shared<IdentityApi>, proposal: Given<Proposal>) ->
         return Err(Failure::bad_request("cut is not above 0 and at most 1"));
     }
     let forecast = tokio::task::spawn_blocking(move || {
-        let model = match model.map(|text| ModelFile::from_json(&text)) {
+        let model = match model {
             None => Ok(Model::people().clone()),
-            Some(Ok(ModelFile::Trained(model))) => Ok(model),
-            Some(Ok(ModelFile::Untrained(_))) => return Err(Failure::bad_request("the model has no probabilities")),
-            Some(Err(error)) => Err(error),
+            Some(text) => ModelFile::from_json(&text).and_then(ModelFile::trained),
         };
         let matcher = model.and_then(|mut model| {
             model.rules = keys.unwrap_or(model.rules);

@@ -53,11 +53,16 @@ impl Content {
 
 /// Records of one content that are counted: what a person says a hundred times
 /// would else outweigh all that is known of that person.
-pub(crate) const COUNTED: usize = 4;
+const COUNTED: u32 = 4;
+
+/// For how many records those count that say the same and are one person.
+pub(crate) fn counted(records: u32) -> u8 {
+    COUNTED.min(records) as u8
+}
 
 /// Items as often as they count.
-pub(crate) fn repeated(items: &[u32], count: impl Fn(&u32) -> usize) -> Vec<u32> {
-    items.iter().flat_map(|item| std::iter::repeat_n(*item, count(item))).collect()
+pub(crate) fn repeated(items: &[u32], count: impl Fn(&u32) -> u8) -> Vec<u32> {
+    items.iter().flat_map(|item| std::iter::repeat_n(*item, usize::from(count(item)))).collect()
 }
 
 /// What stands for its copies.
@@ -71,8 +76,8 @@ pub(crate) struct Twin {
 
 impl Twin {
     /// For how many records it counts where clusters are weighed.
-    pub(crate) fn counts(self, score: Score, cut: Cut) -> usize {
-        if are_one(score, cut) { COUNTED.min(1 + self.copies as usize) } else { 1 }
+    pub(crate) fn counts(self, score: Score, cut: Cut) -> u8 {
+        if are_one(score, cut) { counted(1 + self.copies) } else { 1 }
     }
 
     /// Whether blocking rules look at two such records: at something that both have.

@@ -42,6 +42,9 @@ pub enum Error {
         /// Which part of it.
         part: &'static str,
     },
+    /// The file says what to compare, not how much that is worth: train it.
+    #[error("the model has no probabilities: train it with `tributary identity train --splink`")]
+    NotTrained,
     /// A blocking key cannot be made: write it with the parts there are.
     #[error("blocking key [{key}]: {reason}")]
     BlockingKey {

@@ -5,7 +5,7 @@ mod classes;
 
 use super::absence::weigh_missing;
 use super::comparer::{Comparer, Fields, Pattern};
-use super::copies::{COUNTED, Twin};
+use super::copies::{Twin, counted};
 use super::em::{Sample, fit};
 use super::field::Field;
 use super::generic::Limits;
@@ -84,8 +84,8 @@ pub(crate) fn train(
 ) -> Model {
     let counts = Counts::of(candidates, fields.records.len());
     let sampled = candidates.sample(&fields.records);
-    let random = counted(fields, &random_pairs(&fields.records), &Counts::default(), threads);
-    let observed = counted(fields, &sampled.pairs, &counts, threads);
+    let random = patterns(fields, &random_pairs(&fields.records), &Counts::default(), threads);
+    let observed = patterns(fields, &sampled.pairs, &counts, threads);
     let observed = with_twins(observed, fields, &sampled.twins, &counts);
     let mut trainer = Trainer::new(models, counts.records, counts.pairs(candidates));
     trainer.bundle_by_role();
@@ -112,7 +112,7 @@ impl Counts {
         }
         let mut counts = vec![1; rows];
         for (row, twin) in candidates.twins {
-            counts[*row as usize] = COUNTED.min(1 + twin.copies as usize) as u8;
+            counts[*row as usize] = counted(1 + twin.copies);
         }
         Self { records: counts.iter().map(|&count| usize::from(count)).sum(), rows: counts }
     }
@@ -175,7 +175,7 @@ fn random_pairs(records: &[u64]) -> Vec<(u32, u32)> {
 }
 
 /// Counts the patterns of pairs, sorted.
-fn counted(fields: &Fields, pairs: &[(u32, u32)], counts: &Counts, threads: usize) -> Counted {
+fn patterns(fields: &Fields, pairs: &[(u32, u32)], counts: &Counts, threads: usize) -> Counted {
     let parts = map_parts(threads, pairs, |pairs| {
         let mut comparer = Comparer::new(fields);
         let mut patterns: FastMap<Pattern, u32> = FastMap::default();

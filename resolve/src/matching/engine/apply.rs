@@ -61,7 +61,7 @@ impl Engine {
                 draft.moved.insert(slot);
             }
         }
-        self.regroup(&draft, &[])
+        if draft.moved.is_empty() { Regrouped::default() } else { self.regroup(&draft, &[]) }
     }
 
     pub(super) fn draft(&mut self, change: &Change, draft: &mut Draft) {

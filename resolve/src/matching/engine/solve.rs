@@ -91,7 +91,7 @@ impl Engine {
         limits.sort_unstable();
         limits.dedup();
         let hash = items.first().map_or(0, |&slot| self.id(slot));
-        let count = |slot: &u32| usize::from(self.counts.get(slot).copied().unwrap_or(1));
+        let count = |slot: &u32| self.counts.get(slot).copied().unwrap_or(1);
         Node { hash, items: repeated(&items, count), limits }
     }
 

@@ -5,7 +5,7 @@
 //! exclusive values keeps to itself, and so do items that decisions name, each side
 //! of a decision together.
 
-use super::super::copies::{COUNTED, Content};
+use super::super::copies::{Content, counted};
 use super::super::decision::{Decision, Verdict};
 use super::super::engine::{Change, Item, map_bytes};
 use super::super::field::normal_values;
@@ -347,7 +347,7 @@ impl Groups {
     /// For how many items one counts that stands for others.
     pub(super) fn counts_for(&self, bearer: u64) -> u8 {
         match self.members(bearer) {
-            (items, true) => items.len().min(COUNTED) as u8,
+            (items, true) => counted(items.len() as u32),
             _ => 1,
         }
     }

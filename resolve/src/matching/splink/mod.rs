@@ -46,6 +46,17 @@ impl ModelFile {
         let SplinkSettings { comparisons, model } = SplinkSettings::from_json(text)?;
         Ok(model.map_or(Self::Untrained(comparisons), Self::Trained))
     }
+
+    /// The trained model of the file.
+    ///
+    /// # Errors
+    /// [`Error::NotTrained`] if it is of none.
+    pub fn trained(self) -> Result<Model> {
+        match self {
+            Self::Trained(model) => Ok(model),
+            Self::Untrained(_) => Err(Error::NotTrained),
+        }
+    }
 }
 
 /// What a Splink settings file says.

@@ -5,6 +5,7 @@
 //! and computing at that pace, as a processor that is shared is not always there.
 
 use crate::load::Outcome;
+use std::convert::Infallible;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{IoSlice, Write as _};
@@ -60,36 +61,43 @@ pub fn paced(
 ) -> std::io::Result<Outcome> {
     let path = folder.join("ceiling");
     let mut file = File::create(&path)?;
-    let mut latencies = Vec::new();
-    let started = Instant::now();
-    let mut due = started;
-    while due < started + duration {
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        let from = Instant::now();
+    let outcome = at_intervals(events, interval, duration, || {
         file.write_all(bytes)?;
-        file.sync_data()?;
-        latencies.push(from.elapsed());
-        due += interval;
-    }
+        file.sync_data()
+    })?;
     std::fs::remove_file(path)?;
-    Ok(Outcome::new(latencies.len() as u64 * events, started, &[latencies]))
+    Ok(outcome)
 }
 
 /// Computes every `interval` what takes `work` at full speed, with nothing else
 /// under way.
 pub fn computing(work: Duration, interval: Duration, duration: Duration) -> Outcome {
     let rounds = rounds_in(work);
+    let Ok(outcome) = at_intervals::<Infallible>(0, interval, duration, || {
+        compute(rounds);
+        Ok(())
+    });
+    outcome
+}
+
+/// Does something of so many `events` every `interval`, and takes how long it took.
+fn at_intervals<E>(
+    events: u64,
+    interval: Duration,
+    duration: Duration,
+    mut step: impl FnMut() -> Result<(), E>,
+) -> Result<Outcome, E> {
     let mut latencies = Vec::new();
     let started = Instant::now();
     let mut due = started;
     while due < started + duration {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let from = Instant::now();
-        compute(rounds);
+        step()?;
         latencies.push(from.elapsed());
         due += interval;
     }
-    Outcome::new(0, started, &[latencies])
+    Ok(Outcome::new(latencies.len() as u64 * events, started, &[latencies]))
 }
 
 /// Rounds of computing that fit into a time at full speed: that of the fastest of some tries.
