@@ -161,6 +161,7 @@ impl Config {
         self.validate_sections()?;
         let mut names = BTreeSet::new();
         let mut paths = BTreeSet::new();
+        let mut write_keys = BTreeSet::new();
         for (index, source) in self.sources.iter().enumerate() {
             let at = |key: &str| format!("sources[{index}].{key}");
             let name = source.name();
@@ -174,10 +175,16 @@ impl Config {
                 return Err((at("name"), format!("{name:?} is the name of two sources")));
             }
             validate_source(source).map_err(|(key, reason)| (at(key), reason))?;
+            // The gateway takes a path with and without a slash at its end for one.
             if let Source::Sendgrid(SendgridSource { path, .. }) | Source::Webhook(WebhookSource { path, .. }) = source
-                && !paths.insert(path)
+                && !paths.insert(path.trim_end_matches('/'))
             {
                 return Err((at("path"), format!("{path} is the path of two sources")));
+            }
+            if let Source::Http(HttpSource { write_key: Some(key), .. }) = source
+                && !write_keys.insert(key.expose())
+            {
+                return Err((at("write_key"), "the write key of two sources: give each its own".to_owned()));
             }
         }
         if let Some(keys) = &self.identity.keys {

@@ -107,6 +107,15 @@ fn errors_name_file_line_and_key() {
             "sources:\n- {name: w, type: http}\n- {name: w, type: http}",
             "t.yaml:3: sources[1].name: \"w\" is the name of two",
         ),
+        (
+            "sources:\n- {name: a, type: http, write_key: k}\n- {name: b, type: http, write_key: k}",
+            "t.yaml:3: sources[1].write_key: the write key of two sources",
+        ),
+        (
+            "sources:\n- {name: a, type: sendgrid, public_key: k, path: /a}\n\
+             - {name: b, type: sendgrid, public_key: k, path: /a/}",
+            "t.yaml:3: sources[1].path: /a/ is the path of two sources",
+        ),
         ("sources: [{name: email, type: http}]", "sources[0].name: \"email\" is a kind"),
         ("sources: [{name: Web, type: http}]", "sources[0].name: \"Web\" is not of the form"),
         ("sources: [{name: m, type: sendgrid}]", "sources[0]: missing field `public_key`"),
