@@ -29,7 +29,8 @@ pub enum Rule {
     VerifiedFirst,
     /// All of them, as a sorted list; a list counts as its elements.
     Union,
-    /// The least: numbers by value and before texts, texts by character.
+    /// The least: numbers by value and before texts, texts by character. A text
+    /// that is a number counts as it: a CSV file has no other.
     Min,
     /// The greatest, in the order of `Min`.
     Max,
@@ -141,21 +142,36 @@ impl PartialOrd for Ordered {
 
 impl Ord for Ordered {
     fn cmp(&self, other: &Self) -> Ordering {
-        let rank = |value: &Value| match value {
+        let rank = |value: &Value, number: Option<f64>| match value {
             Value::Null => 0,
             Value::Bool(_) => 1,
-            Value::Number(_) => 2,
-            Value::String(_) => 3,
+            _ if number.is_some() => 2,
+            Value::Number(_) | Value::String(_) => 3,
             Value::Array(_) | Value::Object(_) => 4,
         };
-        let by_value = match (&self.0, &other.0) {
-            (Value::Number(one), Value::Number(other)) => {
-                one.as_f64().unwrap_or_default().total_cmp(&other.as_f64().unwrap_or_default())
-            }
-            (Value::String(one), Value::String(other)) => one.cmp(other),
-            (one, other) => rank(one).cmp(&rank(other)),
+        let numbers = (number(&self.0), number(&other.0));
+        let by_value = match (numbers, &self.0, &other.0) {
+            ((Some(one), Some(other)), ..) => one.total_cmp(&other),
+            ((None, None), Value::String(one), Value::String(other)) => one.cmp(other),
+            ((number, other_number), one, other) => rank(one, number).cmp(&rank(other, other_number)),
         };
         by_value.then_with(|| canonical_json(&self.0).cmp(&canonical_json(&other.0)))
+    }
+}
+
+/// The number that a value is. No text with a zero before its first digit, as
+/// codes and telephone numbers have, nor with a sign or an exponent of its own.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            let (whole, rest) = digits.split_once('.').unwrap_or((digits, "0"));
+            let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            let is_number = are_digits(whole) && are_digits(rest) && (whole == "0" || !whole.starts_with('0'));
+            is_number.then(|| text.parse().ok())?
+        }
+        _ => None,
     }
 }
 
@@ -222,9 +238,15 @@ mod tests {
     #[test]
     fn numbers_are_ordered_by_value_and_lists_by_their_elements() {
         let values = [json!(10), json!(9.5), json!("7"), json!([10, 11])];
-        check(&Rule::Min, &values[..3], Some(&json!(9.5)));
+        check(&Rule::Min, &values[..2], Some(&json!(9.5)));
         check(&Rule::Max, &values[..2], Some(&json!(10)));
-        check(&Rule::Union, &values, Some(&json!([9.5, 10, 11, "7"])));
+        check(&Rule::Union, &values, Some(&json!(["7", 9.5, 10, 11])));
+        let texts = [json!("10"), json!("9"), json!("-1.5"), json!(8)];
+        check(&Rule::Max, &texts, Some(&json!("10")));
+        check(&Rule::Min, &texts, Some(&json!("-1.5")));
+        let codes = [json!("07030"), json!("+4915"), json!("1e3"), json!("")];
+        check(&Rule::Max, &codes, Some(&json!("1e3")));
+        check(&Rule::Min, &[json!("100"), json!("07030")], Some(&json!("100")));
         check(&Rule::Union, &[], None);
     }
 }
