@@ -1,12 +1,12 @@
 //! Why two items are one person or not, and how a profile came about.
 
-use crate::decision::{Action, ItemId};
+use crate::decision::{Action, Decision, ItemId};
 use crate::item::Item;
 use crate::{Error, Result, State};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::sync::Arc;
-use tributary_resolve::matching::explain::{History, ItemView, Items, Path, Situation, WhyNot};
+use tributary_resolve::matching::explain::{History, Hop, ItemView, Items, Path, Situation, Step, WhyNot};
 use tributary_resolve::matching::{Cut, Model};
 use uuid::Uuid;
 
@@ -32,6 +32,22 @@ impl Explained {
             Self::Apart(why_not) => why_not.to_text(false),
         }
     }
+
+    /// The waterfall of the pair, of two in one profile that of the weakest step
+    /// between them, as SVG; none if no evidence is between them.
+    #[must_use]
+    pub fn to_svg(&self) -> Option<String> {
+        let evidence = |step: &Step| match &step.hop {
+            Hop::Evidence(pair) => Some((pair.match_weight, pair.waterfall().to_svg())),
+            Hop::Exclusive { .. } => None,
+        };
+        match self {
+            Self::Apart(why_not) => Some(why_not.pair.waterfall().to_svg()),
+            Self::Together(path) => {
+                path.steps.iter().filter_map(evidence).min_by_key(|step| step.0.0).map(|step| step.1)
+            }
+        }
+    }
 }
 
 /// Items of one or two profiles, as the library of explanations takes them.
@@ -41,8 +57,8 @@ struct Gathered {
     ids: Vec<ItemId>,
     items: Vec<Item>,
     views: Vec<ItemView>,
-    /// Values that are compared, by field.
-    compared: HashSet<(usize, String)>,
+    /// Values of each item that are compared, by field.
+    compared: Vec<HashSet<(usize, String)>>,
 }
 
 impl State {
@@ -101,19 +117,18 @@ impl State {
     fn gather(&self, ids: &[ItemId]) -> Result<Gathered> {
         let model = self.0.matcher().as_ref().and_then(|matcher| matcher.model());
         let (model, cut) = model.ok_or(Error::NoMatcher)?;
-        let empty = Vec::with_capacity(ids.len());
-        let mut gathered =
-            Gathered { model, cut, ids: ids.to_vec(), items: empty, views: Vec::new(), compared: HashSet::new() };
+        let (items, views, compared) = (Vec::with_capacity(ids.len()), Vec::new(), Vec::new());
+        let mut gathered = Gathered { model, cut, ids: ids.to_vec(), items, views, compared };
         for &id in ids {
             let missing = || Error::Format { what: "item", reason: "missing".to_owned() };
             let item = self.0.item(id.0)?.ok_or_else(missing)?;
             gathered.views.push(self.view(id, &item)?);
             gathered.items.push(item);
             let shown = self.0.matcher().as_ref().and_then(|matcher| matcher.compared(id.0)).unwrap_or_default();
-            for (place, values) in shown.into_iter().enumerate() {
-                gathered.compared.extend(values.into_iter().map(|value| (place, value)));
-            }
+            let values = |(place, values): (usize, Vec<String>)| values.into_iter().map(move |value| (place, value));
+            gathered.compared.push(shown.into_iter().enumerate().flat_map(values).collect());
         }
+        gathered.join_asserted(&self.decisions());
         Ok(gathered)
     }
 
@@ -144,6 +159,7 @@ impl State {
             };
             situation.limits.push(format!("two user_ids: {} and {}", value(one)?, value(other)?));
         }
+        situation.limits.extend(self.unique_limits(gathered, ours, theirs)?);
         let holds = |set: &[ItemId], ids: &[ItemId]| set.iter().any(|id| ids.contains(id));
         situation.never_together = self.decisions().into_iter().rev().find_map(|decision| match &decision.action {
             Action::NeverTogether { one, other }
@@ -155,12 +171,55 @@ impl State {
         });
         Ok(situation)
     }
+
+    /// Records of both profiles that one source holds, which holds nobody twice.
+    fn unique_limits(&self, gathered: &Gathered, ours: &[ItemId], theirs: &[ItemId]) -> Result<Vec<String>> {
+        let of = |ids: &[ItemId], source: &str| {
+            let items = ids.iter().map(|&id| &gathered.items[gathered.place(id) as usize]);
+            items.filter(|item| item.source == source).map(|item| item.home).next()
+        };
+        let mut limits = Vec::new();
+        for source in &self.0.shape.unique_sources {
+            if let (Some(one), Some(other)) = (of(ours, source), of(theirs, source))
+                && one != other
+            {
+                let name = |home: u128| -> Result<String> {
+                    Ok(self.0.node(home)?.map(|node| node.identifier.to_string()).unwrap_or_default())
+                };
+                limits.push(format!("{source} holds nobody twice: {} and {}", name(one)?, name(other)?));
+            }
+        }
+        Ok(limits)
+    }
 }
 
 impl Gathered {
+    /// Makes items of which an operator said that they are one person one node,
+    /// and the decision what they share.
+    fn join_asserted(&mut self, decisions: &[Decision]) {
+        for (place, decision) in decisions.iter().enumerate() {
+            let Action::Assert { one, other } = decision.action else { continue };
+            let parts = |later: &Decision| match &later.action {
+                Action::NeverTogether { one: ours, other: theirs } => {
+                    (ours.contains(&one) && theirs.contains(&other)) || (ours.contains(&other) && theirs.contains(&one))
+                }
+                _ => false,
+            };
+            if decisions[place + 1..].iter().any(parts) || !self.ids.contains(&one) || !self.ids.contains(&other) {
+                continue;
+            }
+            let places = [one, other].map(|id| self.place(id) as usize);
+            let shared = format!("decision {} by {}: {}", decision.id, decision.author, decision.reason);
+            let [node, joined] = places.map(|place| self.views[place].node);
+            self.views.iter_mut().filter(|view| view.node == joined).for_each(|view| view.node = node);
+            places.into_iter().for_each(|place| self.views[place].exclusive.push(shared.clone()));
+        }
+    }
+
     fn ready(&self) -> Result<Items<'_>> {
-        let is_generic = |place: usize, value: &str| !self.compared.contains(&(place, value.to_owned()));
-        let items = Items::new(&self.model, self.cut, &self.views, is_generic);
+        let is_missing =
+            |item: usize, place: usize, value: &str| !self.compared[item].contains(&(place, value.to_owned()));
+        let items = Items::new(&self.model, self.cut, &self.views, is_missing);
         items.map_err(|error| Error::Format { what: "model", reason: error.to_string() })
     }
 

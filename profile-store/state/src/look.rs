@@ -8,6 +8,7 @@ use crate::view::ItemView;
 use crate::{Error, Result, State};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use tributary_protocol::{Identifier, KIND_USER_ID, is_exclusive};
 use tributary_resolve::matching::{Reason, Stats};
 
 /// What a matcher holds.
@@ -125,6 +126,38 @@ impl State {
             matches.push(Match { item, match_weight, match_probability });
         }
         Ok(matches)
+    }
+}
+
+impl State {
+    /// Whether a decision about a value has an effect: its field is compared, or
+    /// joins by itself. A kind that is neither `user_id` nor of a source is one
+    /// only once the value was seen: any name may be a kind.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn knows_field(&self, field: &str, value: &str) -> Result<bool> {
+        if self.0.shape.field(field).is_some() || field == KIND_USER_ID || field.contains(':') {
+            return Ok(true);
+        }
+        let Some(identifier) = Identifier::new(field, value).filter(|_| is_exclusive(field)) else { return Ok(false) };
+        Ok(self.0.node(identifier.hash())?.is_some())
+    }
+
+    /// Names of the fields that are compared.
+    #[must_use]
+    pub fn compared_fields(&self) -> Vec<&str> {
+        self.0.shape.fields.iter().map(|(_, name)| name.as_str()).collect()
+    }
+
+    /// Those of these values, by trait name, that [`State::search`] does not look at.
+    #[must_use]
+    pub fn not_compared(&self, wanted: &BTreeMap<String, serde_json::Value>) -> Vec<String> {
+        let is_compared = |name: &String, value: &serde_json::Value| {
+            let item = item_of(&BTreeMap::from([(name.clone(), value.clone())]));
+            self.0.shape.fields.iter().any(|(role, name)| item.value(*role, name).is_some())
+        };
+        wanted.iter().filter(|(name, value)| !is_compared(name, value)).map(|(name, _)| name.clone()).collect()
     }
 }
 

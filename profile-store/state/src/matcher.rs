@@ -171,7 +171,7 @@ impl Shape {
     }
 
     /// Place of the model's field that holds an attribute or a kind of identifier.
-    fn field(&self, name: &str) -> Option<usize> {
+    pub(crate) fn field(&self, name: &str) -> Option<usize> {
         let role = role_of(name);
         self.fields.iter().position(|(of, known)| known == name || (Some(*of) == role && *of != Role::Text))
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use support::{apply, export, profile, record};
 use tributary_protocol::{Identifier, LogValue, Record, RecordKind, Timestamp};
 use tributary_resolve::matching::Model;
+use tributary_resolve::matching::explain::Held;
 use tributary_state::{Action, Decision, Explained, Identity, Mode, ModelMatcher, Options, State};
 use uuid::Uuid;
 
@@ -171,6 +172,53 @@ fn what_the_model_joined_an_operator_parts_and_what_it_left_one_joins() {
     }
 }
 
+fn decided(state: &State, id: &str, action: Action) {
+    let decision = Decision { id: id.into(), action, author: "ada".into(), reason: "she called".into(), made_at: 1 };
+    apply(state, vec![LogValue::Record(Box::new(decision.record(false, Timestamp(2))))]);
+}
+
+#[test]
+fn explanations_go_by_what_operators_decided() {
+    let state = state();
+    let (whole, mut visit) = (traits_of(7), traits_of(7));
+    visit.retain(|name, _| ["firstName", "lastName", "phone"].contains(name));
+    apply(&state, vec![contact("1", &json!(whole)), contact("2", &json!(visit)), contact("3", &json!(traits_of(20)))]);
+    let item = |id: &str| state.items_of(&Identifier::new("crm:contacts", id).unwrap()).unwrap()[0].id;
+    let explained = |one: &str, other: &str| state.explain(item(one), item(other)).unwrap().unwrap();
+
+    let asserted = Action::Assert { one: item("1"), other: item("3") };
+    decided(&state, "d1", asserted);
+    let Explained::Together(path) = explained("3", "1") else { panic!("apart") };
+    assert_eq!(path.weakest, None, "no evidence is asked for");
+    assert!(path.to_text(false).contains("joined by decision d1 by ada: she called"), "{}", path.to_text(false));
+    let how = state.how(profile(&state, "crm:contacts", "1").profile_id).unwrap().unwrap();
+    assert_eq!((how.groups.len(), how.joined.len(), how.merges.len()), (1, 1, 1));
+    assert!(!how.to_text(false).contains("would be apart"), "{}", how.to_text(false));
+
+    let Explained::Together(path) = explained("1", "2") else { panic!("apart") };
+    let before = path.weakest.unwrap();
+    let taken = Action::Detach { item: item("2"), field: "phone".into(), value: whole["phone"].clone() };
+    decided(&state, "d2", taken);
+    let after = match explained("1", "2") {
+        Explained::Together(path) => path.weakest.unwrap(),
+        Explained::Apart(why_not) => why_not.pair.match_weight,
+    };
+    assert!(after.0 < before.0 - 256, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_source_that_holds_nobody_twice_is_named_as_what_keeps_two_apart() {
+    let unique_sources = ["crm".to_owned()].into();
+    let state = State::in_memory_matching(Options { unique_sources, ..options(Identity::Probabilistic) }, matcher());
+    apply(&state, vec![contact("1", &json!(traits_of(7))), contact("2", &json!(traits_of(7)))]);
+    let item = |id: &str| state.items_of(&Identifier::new("crm:contacts", id).unwrap()).unwrap()[0].id;
+    let Explained::Apart(why_not) = state.explain(item("1"), item("2")).unwrap().unwrap() else {
+        panic!("one profile")
+    };
+    let limit = "crm holds nobody twice: crm:contacts:1 and crm:contacts:2".to_owned();
+    assert_eq!(why_not.held, [Held::Limit { limit }]);
+}
+
 #[test]
 fn a_search_finds_who_it_is_about_and_keeps_nothing() {
     let state = state();
@@ -185,5 +233,10 @@ fn a_search_finds_who_it_is_about_and_keeps_nothing() {
         found.first().is_some_and(|best| best.item.values["given_name"] == ["Ignatius"] || best.match_weight > 0.0)
     );
     assert_eq!(export(&state), before);
+    let asked = BTreeMap::from([("phone".to_owned(), json!("+441790000000")), ("shoe".to_owned(), json!(44))]);
+    assert_eq!(state.not_compared(&asked), ["shoe"]);
+    for (field, known) in [("user_id", true), ("birth_date", true), ("crm:contacts", true), ("phon", false)] {
+        assert_eq!(state.knows_field(field, "1").unwrap(), known, "{field}");
+    }
     assert_eq!(state.forecast(matcher()).unwrap().merges, 0, "the same model changes nothing");
 }

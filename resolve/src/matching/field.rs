@@ -80,6 +80,15 @@ impl Field {
         }
     }
 
+    /// Takes values out of single cells.
+    pub(crate) fn retain_in(&mut self, keep: impl Fn(usize, u32) -> bool) {
+        for row in 0..self.codes.len() {
+            let code = self.codes[row];
+            let kept: Vec<u32> = self.values_of(&code).iter().copied().filter(|&value| keep(row, value)).collect();
+            self.codes[row] = self.pack(kept.into_iter());
+        }
+    }
+
     /// Returns the code of a cell with these values.
     fn pack(&mut self, values: impl Iterator<Item = u32>) -> u32 {
         let set = self.compared(values);

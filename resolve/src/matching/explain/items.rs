@@ -32,7 +32,8 @@ pub struct ItemView {
 pub struct Shown {
     /// Normalised text.
     pub text: String,
-    /// It says nothing of a person, or is one of too many: it reads as missing.
+    /// It says nothing of a person, is one of too many, or was taken from the
+    /// item: it reads as missing.
     pub generic: bool,
 }
 
@@ -52,8 +53,9 @@ pub struct Items<'m> {
 type Cells = (Vec<u32>, Vec<Box<[u32]>>);
 
 impl<'m> Items<'m> {
-    /// Makes items of views. `is_generic` tells, by field and normalised
-    /// value, which values read as missing.
+    /// Makes items of views. `is_missing` tells, by view, field and normalised
+    /// value, which values read as missing: those of too many people in every
+    /// item, those taken from one item in that one.
     ///
     /// # Errors
     /// [`Error::ModelDamaged`] if the model does not hold together.
@@ -61,14 +63,14 @@ impl<'m> Items<'m> {
         model: &'m Model,
         cut: Cut,
         views: &[ItemView],
-        is_generic: impl Fn(usize, &str) -> bool,
+        is_missing: impl Fn(usize, usize, &str) -> bool,
     ) -> Result<Self> {
         model.check()?;
         let mut fields = prepared(model, views);
         let whole = fields.iter().map(|field| (field.codes.clone(), field.sets.clone())).collect();
         for (place, field) in fields.iter_mut().enumerate() {
-            let generic: Vec<bool> = field.values.iter().map(|value| is_generic(place, value.text())).collect();
-            field.retain(|code| !generic[code as usize]);
+            let texts: Vec<String> = field.values.iter().map(|value| value.text().to_owned()).collect();
+            field.retain_in(|item, code| !is_missing(item, place, &texts[code as usize]));
             set_bands(model, place, field);
         }
         Ok(Self {

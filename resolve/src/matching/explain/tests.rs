@@ -207,7 +207,7 @@ fn levels_are_named_and_generic_values_are_shown_as_missing() {
         [Some("Bob"), Some("Smyth"), Some("1990-02-01"), Some("x@example.org")],
         [Some("Smith"), Some("Robert"), None, Some("bob@example.org")],
     ];
-    let is_generic = |place: usize, text: &str| place == 3 && text.starts_with("x@");
+    let is_generic = |_, place: usize, text: &str| place == 3 && text.starts_with("x@");
     let items = Items::new(&model, Cut::default(), &views(&rows), is_generic).unwrap();
     let levels =
         |one, other| items.pair(one, other).comparisons.into_iter().map(|known| known.level).collect::<Vec<_>>();
@@ -220,6 +220,18 @@ fn levels_are_named_and_generic_values_are_shown_as_missing() {
     let emails: Vec<(&str, bool)> =
         explained.comparisons[3].values[0].iter().map(|value| (value.text.as_str(), value.generic)).collect();
     assert!(emails.contains(&("x@example.org", true)) && emails.contains(&("bob@example.org", false)), "{emails:?}");
+}
+
+#[test]
+fn a_value_taken_from_one_item_is_none_of_its_own() {
+    let model = model(4, 1);
+    let row = [Some("Robert"), Some("Smith"), Some("1990-01-02"), Some("bob@example.org")];
+    let taken = |item: usize, place: usize, _: &str| item == 1 && place == 3;
+    let items = Items::new(&model, Cut::default(), &views(&[row, row, row]), taken).unwrap();
+    let email = |one, other| items.pair(one, other).comparisons.swap_remove(3);
+    assert_eq!((email(0, 1).missing, email(0, 2).missing), (true, false));
+    let generic = email(0, 1).values.map(|values| values[0].generic);
+    assert_eq!(generic, [false, true]);
 }
 
 #[test]
@@ -240,7 +252,7 @@ fn pairs_of_as_many_fields_as_there_can_be_are_explained_in_time() {
     let mut times = Vec::new();
     for row in 0..100 {
         let started = std::time::Instant::now();
-        let items = Items::new(&model, Cut::default(), &[view(row), view(row * 7 + 3)], |_, _| false).unwrap();
+        let items = Items::new(&model, Cut::default(), &[view(row), view(row * 7 + 3)], |_, _, _| false).unwrap();
         let explained = items.pair(0, 1);
         times.push(started.elapsed());
         assert_eq!(explained.contributions.len(), PLAYERS_MAX);
@@ -256,7 +268,7 @@ fn records_of_one_node_are_joined_by_what_they_share() {
     let mut views = views(&[[Some("Ann"), None, None, None], [None, Some("Lee"), None, None], [None; 4]]);
     views[1].node = views[0].node;
     (views[0].exclusive, views[1].exclusive) = (vec!["user_id 7".to_owned()], vec!["user_id 7".to_owned()]);
-    let items = Items::new(&model, Cut::default(), &views, |_, _| false).unwrap();
+    let items = Items::new(&model, Cut::default(), &views, |_, _, _| false).unwrap();
     let path = items.path(&[0, 1], 0, 1);
     assert_eq!(path.weakest, None);
     assert!(matches!(&path.steps[0].hop, Hop::Exclusive { identifiers } if identifiers == &["user_id 7"]));
