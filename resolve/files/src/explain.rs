@@ -2,6 +2,7 @@
 //! person, or not, and how a profile came about.
 
 use crate::args::{ExplainArgs, HowArgs};
+use crate::output::check_folder;
 use crate::resolved::{Resolved, print_json};
 use crate::{Error, Result};
 use serde::Serialize;
@@ -25,6 +26,7 @@ struct Answer<'a> {
 /// # Errors
 /// Those of a run; [`Error::Usage`] if there is no such record, [`Error::Write`].
 pub fn explain(args: &ExplainArgs, threads: usize, colour: bool, out: &mut impl Write) -> Result<()> {
+    args.svg.as_deref().map_or(Ok(()), check_folder)?;
     let resolved = Resolved::new(&args.records, threads)?;
     let (one, other) = (resolved.row(&args.one)?, resolved.row(&args.other)?);
     if one == other {

@@ -14,6 +14,8 @@ pub(crate) struct Judged {
     pub(crate) pairs: Vec<(u32, u32, Option<bool>)>,
     /// Pairs of records that are not in the input.
     pub(crate) unknown: usize,
+    /// Pairs of a record and itself.
+    pub(crate) same: usize,
 }
 
 /// Reads the judged pairs, if a file is given; those of records that are not
@@ -27,7 +29,11 @@ pub(crate) fn read_labels(path: Option<&Path>, input: &mut Input) -> Result<Vec<
     };
     let labels: Vec<Label> = judged.pairs.iter().filter_map(label).collect();
     let unsure = judged.pairs.len() - labels.len();
-    let left_out = [(judged.unknown, "of records that are not in the files"), (unsure, "not decided: left out")];
+    let left_out = [
+        (judged.unknown, "of records that are not in the files"),
+        (judged.same, "of a record and itself"),
+        (unsure, "not decided: left out"),
+    ];
     for (count, reason) in left_out.into_iter().filter(|(count, _)| *count > 0) {
         input.notes.push(format!("{}: {count} pairs are {reason}", path.display()));
     }
@@ -58,6 +64,7 @@ impl Judged {
                 (Some(one), Some(other)) if one != other => {
                     judged.pairs.push((one.min(other), one.max(other), answer));
                 }
+                (Some(_), Some(_)) => judged.same += 1,
                 _ => judged.unknown += 1,
             }
         }

@@ -19,12 +19,23 @@ use tributary_resolve::matching::Outcome;
 /// Rows written at a time.
 const BATCH_ROWS: usize = 65_536;
 
-/// Refuses a name that says no format, before anything is computed.
+/// Refuses a name that says no format, or is in no folder, before anything is computed.
 pub(crate) fn check_name(path: &Path) -> Result<()> {
-    if path.extension().is_some_and(|extension| extension == "csv" || extension == "parquet") {
-        return Ok(());
+    if !path.extension().is_some_and(|extension| extension == "csv" || extension == "parquet") {
+        return Err(Error::Usage { reason: format!("{}: call the output .parquet or .csv", path.display()) });
     }
-    Err(Error::Usage { reason: format!("{}: call the output .parquet or .csv", path.display()) })
+    check_folder(path)
+}
+
+/// Refuses an output that is in no folder: hours of matching would be in vain.
+pub(crate) fn check_folder(path: &Path) -> Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        None => Ok(()),
+        Some(folder) => {
+            let reason = format!("write {}: there is no folder {}: make it first", path.display(), folder.display());
+            Err(Error::Usage { reason })
+        }
+    }
 }
 
 /// Writes the profile of each record, in the order of the input.

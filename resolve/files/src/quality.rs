@@ -118,7 +118,10 @@ fn b_cubed(
         sums.precision += squared / found[cluster] as f64;
         sums.recall += squared / wanted[truth] as f64;
     }
-    let records = records.max(1) as f64;
+    if records == 0 {
+        return Agreement { precision: 1.0, recall: 1.0 };
+    }
+    let records = records as f64;
     Agreement { precision: sums.precision / records, recall: sums.recall / records }
 }
 

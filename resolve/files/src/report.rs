@@ -72,6 +72,14 @@ pub(crate) fn quality(out: &mut impl Write, quality: &Quality) -> Result<()> {
     writeln!(out, "  largest clusters {} (of the right answers {largest_wanted})", sizes.join(" "))
 }
 
+/// Says how many of the true pairs were not looked for.
+pub(crate) fn within_files(out: &mut impl Write, pairs: u64) -> Result<()> {
+    if pairs == 0 {
+        return Ok(());
+    }
+    Ok(writeln!(out, "  {pairs} of the true pairs are within one file: --link-only looks for none of them")?)
+}
+
 /// Prints what was claimed of pairs beside what is true.
 pub(crate) fn calibration(out: &mut impl Write, calibration: &Calibration) -> Result<()> {
     writeln!(out, "\nclaimed probability      pairs  claimed   true")?;

@@ -9,6 +9,7 @@ use crate::plan::dry_run;
 use crate::progress::Progress;
 use crate::quality::{Calibration, Quality};
 use crate::{Error, Result, output, report};
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
@@ -66,6 +67,9 @@ pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summa
     end_report(out, &outcome, &summary, begun)?;
     if let (Some(quality), Some(truth)) = (&summary.quality, &input.truth) {
         report::quality(out, quality)?;
+        if args.link_only {
+            report::within_files(out, within_files(&input.source_of, &truth.codes))?;
+        }
         report::calibration(out, &calibration(&outcome, &truth.codes))?;
     }
     Ok(summary)
@@ -75,6 +79,13 @@ pub fn run(args: &RunArgs, threads: usize, out: &mut impl Write) -> Result<Summa
 fn check_outputs(args: &RunArgs) -> Result<()> {
     if (args.link_only || args.one_to_one) && args.input.files.len() < 2 {
         let reason = "--link-only and --one-to-one join records of several files: give two or more".to_owned();
+        return Err(Error::Usage { reason });
+    }
+    if args.evaluate_against.as_ref() == Some(&args.input.key) {
+        let reason = format!(
+            "--evaluate-against {:?} is the column of --key, by which no two records are one person: name another",
+            args.input.key
+        );
         return Err(Error::Usage { reason });
     }
     for path in std::iter::once(&args.out).chain(&args.pairs) {
@@ -154,6 +165,14 @@ fn end_report(out: &mut impl Write, outcome: &Outcome, summary: &Summary, begun:
         write!(out, ", {:.1} s of CPU, {} MB at most", cpu.as_secs_f64(), memory / 1_000_000)?;
     }
     Ok(writeln!(out)?)
+}
+
+/// Pairs of records of one person that one file holds.
+fn within_files(sources: &[u32], truths: &[u32]) -> u64 {
+    let mut records: HashMap<(u32, u32), u64> = HashMap::new();
+    let known = sources.iter().zip(truths).filter(|&(_, &truth)| truth != matching::MISSING);
+    known.for_each(|(&source, &truth)| *records.entry((source, truth)).or_default() += 1);
+    records.values().map(|count| count * (count - 1) / 2).sum()
 }
 
 fn calibration(outcome: &Outcome, truths: &[u32]) -> Calibration {

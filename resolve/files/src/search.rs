@@ -48,14 +48,23 @@ pub fn search(args: &SearchArgs, threads: usize, out: &mut impl Write) -> Result
     Ok(write!(out, "{}", Found::list(&found))?)
 }
 
-/// Attributes as texts; those of objects within, such as an address, too.
+/// Attributes as texts, several of one apart by U+001F; those of objects within,
+/// such as an address, too.
 fn flatten(object: &Map<String, Value>, attributes: &mut Vec<(String, String)>) {
     for (name, value) in object {
         match value {
             Value::Object(within) => flatten(within, attributes),
             Value::String(text) => attributes.push((name.clone(), text.clone())),
             Value::Number(number) => attributes.push((name.clone(), number.to_string())),
-            Value::Bool(_) | Value::Null | Value::Array(_) => {}
+            Value::Array(several) => {
+                let texts = several.iter().filter_map(|value| match value {
+                    Value::String(text) => Some(text.clone()),
+                    Value::Number(number) => Some(number.to_string()),
+                    _ => None,
+                });
+                attributes.push((name.clone(), texts.collect::<Vec<_>>().join("\u{1f}")));
+            }
+            Value::Bool(_) | Value::Null => {}
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::args::TrainArgs;
 use crate::config::Config;
 use crate::input::Input;
 use crate::labels::read_labels;
+use crate::output::check_folder;
 use crate::run::{begin_report, load_model, resolve};
 use crate::{Error, Result, report};
 use std::io::Write;
@@ -19,6 +20,7 @@ const SEED: u64 = 1;
 /// # Errors
 /// Every variant of [`Error`].
 pub fn train(args: &TrainArgs, threads: usize, out: &mut impl Write) -> Result<()> {
+    check_folder(&args.out)?;
     let config = Config::load(args.input.config.as_deref())?;
     let settings = args.splink.as_deref();
     let given = settings.map(load_model).transpose()?;

@@ -308,3 +308,23 @@ fn binary_and_damaged_files() {
     let message = folder.refused(b"PAR1 and nothing more");
     assert!(message.contains("not readable as Parquet"), "{message}");
 }
+
+/// What is known too late costs the whole run.
+#[test]
+fn outputs_without_a_folder_are_refused_before_anything_is_read() {
+    let folder = Folder::new();
+    let mut args = folder.args(&["missing.csv"]);
+    args.out = folder.path("none/out.csv");
+    let error = common::refused(&args).to_string();
+    assert!(error.contains("there is no folder") && error.contains("none"), "{error}");
+}
+
+#[test]
+fn the_key_is_no_right_answer() {
+    let folder = Folder::new();
+    folder.write("people.csv", csv(&people(50, 0.5, 1), &USUAL));
+    let mut args = folder.args(&["people.csv"]);
+    args.evaluate_against = Some("id".into());
+    let error = common::refused(&args).to_string();
+    assert!(error.contains("\"id\" is the column of --key"), "{error}");
+}

@@ -141,7 +141,9 @@ fn link_only_makes_no_pair_within_a_file() {
     let folder = Folder::new();
     let mut args = two_files(&folder);
     args.link_only = true;
-    ran(&args);
+    args.evaluate_against = Some("truth".into());
+    let (_, printed) = ran(&args);
+    assert!(printed.contains(" of the true pairs are within one file"), "{printed}");
     let pairs = folder.read("pairs.csv");
     assert!(pairs.lines().skip(1).all(|line| !line.ends_with("ours,ours") && !line.ends_with("theirs,theirs")));
     let counts = by_file(&folder);
@@ -200,12 +202,13 @@ fn a_trained_model_is_the_same_bytes_on_any_threads_and_gives_the_same_profiles(
 fn labels_refine_a_model_and_those_of_unknown_records_are_left_out() {
     let folder = Folder::new();
     folder.write("people.csv", csv(&people(500, 0.5, 26), &USUAL));
-    folder.write("labels.csv", "record_key_l,record_key_r,is_match\n1,2,0\n3,4,no\n7,unheard,1\n");
+    folder.write("labels.csv", "record_key_l,record_key_r,is_match\n1,2,0\n3,4,no\n7,unheard,1\n5,5,1\n");
     let mut args = folder.args(&["people.csv"]);
     args.evaluate_against = Some("truth".into());
     args.labels = Some(folder.path("labels.csv"));
     let (_, printed) = ran(&args);
     assert!(printed.contains("labels.csv: 1 pairs are of records that are not in the files"), "{printed}");
+    assert!(printed.contains("labels.csv: 1 pairs are of a record and itself"), "{printed}");
     folder.write("labels.csv", "record_key_l,record_key_r,is_match\n1,2,perhaps\n");
     args.out = folder.path("other.csv");
     let message = common::refused(&args).to_string();

@@ -97,6 +97,10 @@ fn a_description_finds_its_person_and_says_what_it_did_not_use() {
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("not compared: shoe"), "{text}");
     assert!(text.lines().any(|line| line.ends_with(&format!(" {one}"))), "{one} in\n{text}");
+    let mut out = Vec::new();
+    search(&args(&serde_json::json!({ "phone": ["555 1", person.phone] }).to_string()), 2, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.lines().any(|line| line.ends_with(&format!(" {one}"))), "{one} in\n{text}");
     for (attributes, expected) in [("[1]", "no JSON object"), ("{\"shoe\": 44}", "what is compared is")] {
         let error = search(&args(attributes), 2, &mut Vec::new()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
