@@ -39,10 +39,23 @@ fn main() -> ExitCode {
         // Whoever reads the output wants no more of it: `tributary sql ... | head`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tributary: {error:#}");
+            eprintln!("tributary: {}", told(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, without those that the text before them says already.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.ends_with(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -1,9 +1,10 @@
 //! `tributary identity`: which records are about one person. The commands on
 //! files are carried out by `tributary-identity-files`, all others by the running server.
 
-use crate::identity_live::command::LiveCommand;
+use crate::identity_live::ask;
+use crate::identity_live::command::{LiveCommand, Place};
 use crate::settings;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use std::io::IsTerminal as _;
 use tributary_identity_files::{
     EvaluateArgs, ExplainArgs, HowArgs, LabelArgs, RunArgs, SearchArgs, TrainArgs, evaluate, explain, how, label, run,
@@ -42,16 +43,29 @@ pub enum FileCommand {
     #[command(after_help = "Example: tributary identity evaluate --truth people.csv --key id --truth-column person \
         --clusters clusters.parquet --pairs pairs.parquet")]
     Evaluate(EvaluateArgs),
-    /// Say why two records of files are one person, or why not
-    #[command(after_help = "Example: tributary identity explain 17 4711 --file customers.csv --key id --svg why.svg")]
-    Explain(ExplainArgs),
-    /// Say how a profile of files came about: its merges in order, and what alone holds it together
-    #[command(after_help = "Example: tributary identity how 17 --file customers.csv --key id")]
-    How(HowArgs),
-    /// Find the records of files that fit a description best
-    #[command(after_help = "Example: tributary identity search '{\"name\": \"Ann Lee\", \"phone\": \"555 0100\"}' \
-        --file customers.csv --key id")]
-    Search(SearchArgs),
+    /// Say why two records are one person, or why not
+    #[command(
+        after_help = "Examples:\n  tributary identity explain user_id:u1 crm:contacts:42 --data-dir ./tributary-data\n  \
+        tributary identity explain 17 4711 --file customers.csv --key id --svg why.svg"
+    )]
+    Explain(Asked<ExplainArgs>),
+    /// Say how a profile came about: its merges in order, and what alone holds it together
+    #[command(after_help = "Examples:\n  tributary identity how user_id:u1 --data-dir ./tributary-data\n  \
+        tributary identity how 17 --file customers.csv --key id")]
+    How(Asked<HowArgs>),
+    /// Find the records that fit a description best
+    #[command(after_help = "Examples:\n  tributary identity search '{\"email\": \"ann@example.com\"}'\n  \
+        tributary identity search '{\"name\": \"Ann Lee\", \"phone\": \"555 0100\"}' --file customers.csv --key id")]
+    Search(Asked<SearchArgs>),
+}
+
+/// A question about records of files, or of the running server where no files are named.
+#[derive(Args)]
+pub struct Asked<Q: Args> {
+    #[command(flatten)]
+    question: Q,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl IdentityCommand {
@@ -62,6 +76,15 @@ impl IdentityCommand {
     pub async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Live(command) => command.run().await,
+            Self::OnFiles(FileCommand::Explain(Asked { question, place })) if question.records.files.is_empty() => {
+                ask::explain(&question, &place).await
+            }
+            Self::OnFiles(FileCommand::How(Asked { question, place })) if question.records.files.is_empty() => {
+                ask::how(&question, &place).await
+            }
+            Self::OnFiles(FileCommand::Search(Asked { question, place })) if question.records.files.is_empty() => {
+                ask::search(&question, &place).await
+            }
             Self::OnFiles(command) => tokio::task::spawn_blocking(|| command.run()).await?,
         }
     }
@@ -77,9 +100,9 @@ impl FileCommand {
                 label(&args, settings::threads()?, colour(), &mut std::io::stdin().lock(), &mut out).map(drop)?;
             }
             Self::Evaluate(args) => drop(evaluate(&args, &mut out)?),
-            Self::Explain(args) => explain(&args, settings::threads()?, colour(), &mut out)?,
-            Self::How(args) => how(&args, settings::threads()?, colour(), &mut out)?,
-            Self::Search(args) => search(&args, settings::threads()?, &mut out)?,
+            Self::Explain(Asked { question: args, .. }) => explain(&args, settings::threads()?, colour(), &mut out)?,
+            Self::How(Asked { question: args, .. }) => how(&args, settings::threads()?, colour(), &mut out)?,
+            Self::Search(Asked { question: args, .. }) => search(&args, settings::threads()?, &mut out)?,
         }
         Ok(())
     }

@@ -185,7 +185,7 @@ impl LiveCommand {
     }
 }
 
-async fn server(place: &Place) -> anyhow::Result<ServerAddress> {
+pub(super) async fn server(place: &Place) -> anyhow::Result<ServerAddress> {
     let server = running_server(&place.data_dir).await?;
     server.with_context(|| {
         format!(
@@ -254,7 +254,7 @@ fn suggestion_line(items: &Value) -> String {
     names.collect::<Vec<_>>().join(" ")
 }
 
-fn item_line(item: &Value) -> String {
+pub(super) fn item_line(item: &Value) -> String {
     format!("{} profile_id:{} {}", name_of(item), text(&item["profile_id"]), item["values"])
 }
 

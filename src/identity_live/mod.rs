@@ -6,9 +6,9 @@
 //! GET  /v1/identity/review?limit=100                                  -> {review} held back, most likely first
 //! GET  /v1/identity/suggestions?limit=100                             -> {suggestions} mode observe: what would merge
 //! GET  /v1/identity/items/{key}                                       -> {items} of an identifier, item or profile
-//! GET  /v1/identity/explain?a=KEY&b=KEY                               -> {explanation, text} why one, or why not
+//! GET  /v1/identity/explain?a=KEY&b=KEY&svg=false                     -> {explanation, text, svg} why one, or why not
 //! GET  /v1/identity/how/{key}                                         -> {history, text} the merges of a profile
-//! POST /v1/identity/search      {attribute: value, ...}               -> {matches} best first, nothing is inserted
+//! POST /v1/identity/search      {attribute: value, ...}               -> {matches, not_used} best first, nothing is inserted
 //! POST /v1/identity/preview     {model, cut, keys}                    -> {forecast} what another model would change
 //! ```
 //!
@@ -16,6 +16,7 @@
 //! the answer waits until it is.
 
 mod answer;
+pub mod ask;
 pub mod command;
 mod request;
 
@@ -142,14 +143,21 @@ async fn items(Shared(api): Shared<IdentityApi>, Path(key): Path<String>) -> Ans
 struct Pair {
     a: String,
     b: String,
+    /// Whether a picture comes with it.
+    #[serde(default)]
+    svg: bool,
 }
 
-async fn explain(Shared(api): Shared<IdentityApi>, Query(Pair { a, b }): Query<Pair>) -> Answer {
+async fn explain(Shared(api): Shared<IdentityApi>, Query(Pair { a, b, svg }): Query<Pair>) -> Answer {
     let first = |key: &str| api.items(key)?.first().map(|item| item.id).ok_or_else(|| Failure::not_found(key));
     let (one, other) = (first(&a)?, first(&b)?);
     let explained = tokio::task::spawn_blocking(move || api.state.explain(one, other)).await??;
     let explained = explained.ok_or_else(|| Failure::not_found(&a))?;
-    Ok(Json(json!({ "explanation": explained, "text": explained.to_text() })))
+    let mut answer = json!({ "explanation": explained, "text": explained.to_text() });
+    if svg {
+        answer["svg"] = explained.to_svg().into();
+    }
+    Ok(Json(answer))
 }
 
 async fn how(Shared(api): Shared<IdentityApi>, Path(key): Path<String>) -> Answer {
@@ -161,8 +169,13 @@ async fn how(Shared(api): Shared<IdentityApi>, Path(key): Path<String>) -> Answe
 
 async fn search(Shared(api): Shared<IdentityApi>, wanted: Given<BTreeMap<String, Value>>) -> Answer {
     let Json(wanted) = wanted?;
+    let not_used = api.state.not_compared(&wanted);
+    if not_used.len() == wanted.len() {
+        let fields = api.state.compared_fields().join(", ");
+        return Err(Failure::bad_request(format!("nothing in it can be compared: what is compared is {fields}")));
+    }
     let matches = tokio::task::spawn_blocking(move || api.state.search(&wanted)).await??;
-    Ok(Json(json!({ "matches": matches })))
+    Ok(Json(json!({ "matches": matches, "not_used": not_used })))
 }
 
 /// Another model, another cut and other blocking keys.

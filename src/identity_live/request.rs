@@ -77,8 +77,15 @@ impl DecisionRequest {
                 let (one, other) = (api.ids(&[one])?[0], api.ids(&[other])?[0]);
                 Action::Assert { one, other }
             }
-            Wanted::Detach { item, field, value } => Action::Detach { item: api.id(&item)?, field, value },
-            Wanted::Generic { field, value } => Action::Generic { field, value },
+            Wanted::Detach { item, field, value } => {
+                let item = api.id(&item)?;
+                api.check_field(&field, &value)?;
+                Action::Detach { item, field, value }
+            }
+            Wanted::Generic { field, value } => {
+                api.check_field(&field, &value)?;
+                Action::Generic { field, value }
+            }
         };
         let id = Uuid::new_v4().simple().to_string();
         let made_at = Timestamp::now().0;
@@ -127,6 +134,17 @@ impl IdentityApi {
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
+    }
+
+    /// Refuses a field that neither is compared nor joins by itself: nothing would come of the decision.
+    fn check_field(&self, field: &str, value: &str) -> Result<(), Failure> {
+        if self.state.knows_field(field, value)? {
+            return Ok(());
+        }
+        let fields = self.state.compared_fields().join(", ");
+        Err(Failure::bad_request(format!(
+            "there is no field {field:?}: what is compared is {fields}; user_id and a source's own keys join by themselves"
+        )))
     }
 
     /// The one item that a text names.

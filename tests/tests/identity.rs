@@ -76,6 +76,26 @@ async fn records_of_one_person_are_found_by_their_contents() {
     assert_eq!(strict.body["forecast"]["profiles_then"], 2, "{}", strict.text);
 }
 
+/// Without files the commands ask the server.
+#[tokio::test]
+async fn the_command_line_asks_the_server_who_is_who() {
+    let server = visited("probabilistic").await.unwrap();
+    let folder = server.data_dir().to_string_lossy().into_owned();
+    let picture = server.dir().join("why.svg");
+    let (a, b, svg) = ("anonymous_id:v-a", "anonymous_id:v-b", picture.to_string_lossy().into_owned());
+    let why = tributary(&["identity", "explain", a, b, "--svg", &svg, "--data-dir", &folder]).await.unwrap();
+    assert!(why.contains("match weight") && why.contains("birth_date"), "{why}");
+    assert!(std::fs::read_to_string(&picture).unwrap().starts_with("<svg"));
+    let how = tributary(&["identity", "how", a, "--json", "--data-dir", &folder]).await.unwrap();
+    let how: Value = serde_json::from_str(&how).unwrap();
+    assert_eq!(how["merges"].as_array().map(Vec::len), Some(1), "{how}");
+    let wanted = r#"{"name": "Leonora Featherstone", "birthday": "1971-03-04", "shoe": 44}"#;
+    let found = tributary(&["identity", "search", wanted, "--data-dir", &folder]).await.unwrap();
+    assert!(found.starts_with("note: not compared: shoe\n") && found.contains("(anonymous_id:v-a)"), "{found}");
+    let nothing = server.admin_post("/v1/identity/search", &json!({ "shoe": 44 })).await.unwrap();
+    assert!(nothing.status == 400 && nothing.text.contains("what is compared is"), "{}", nothing.text);
+}
+
 #[tokio::test]
 async fn other_blocking_keys_group_again_what_is_there() {
     let with = |keys: &str| {
@@ -136,6 +156,12 @@ async fn what_cannot_be_decided_is_said() {
         (because(json!({ "action": "undo", "decision": "x" })), 400, "no decision"),
         (because(json!({ "action": "never-together", "one": [known], "other": [known] })), 400, "both sides"),
         (because(json!({ "action": "detach", "item": "v-a", "field": "phone", "value": "1" })), 400, "expected"),
+        (because(json!({ "action": "generic", "field": "phon", "value": "1" })), 400, "there is no field"),
+        (
+            because(json!({ "action": "detach", "item": known, "field": "phon", "value": "1" })),
+            400,
+            "there is no field",
+        ),
         (json!({ "action": "undo", "decision": "x", "author": "ada", "reason": " " }), 400, "reason"),
         (because(json!({ "action": "merge" })), 422, "unknown variant"),
     ] {

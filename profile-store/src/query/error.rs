@@ -110,14 +110,17 @@ impl Error {
         }
     }
 
-    /// The error and its causes, joined by `: `.
+    /// The error and its causes, joined by `: `, without those that the text
+    /// before them says already: errors of the engine print their own causes.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
+            let said = error.to_string();
+            if !text.ends_with(&said) {
+                text = format!("{text}: {said}");
+            }
             cause = error.source();
         }
         text

@@ -121,11 +121,11 @@ pub struct EvaluateArgs {
 /// The records a question is asked of.
 #[derive(Args, Clone, Debug)]
 pub struct RecordsArgs {
-    /// CSV or Parquet file of records; may be repeated
-    #[arg(long = "file", required = true, value_name = "FILE")]
+    /// CSV or Parquet file of records; may be repeated. Without one the running server is asked
+    #[arg(long = "file", value_name = "FILE", requires = "key")]
     pub files: Vec<PathBuf>,
     /// Column that names each record; unique within a file, never compared
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", requires = "files", default_value = "", hide_default_value = true)]
     pub key: String,
     /// Model, or settings file of Splink, to use as it is; without one it is trained on the files
     #[arg(long, value_name = "FILE")]
