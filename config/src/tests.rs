@@ -103,19 +103,6 @@ fn errors_name_file_line_and_key() {
         ("sources:\n- name: web\n  type: http\n  wirte_key: x", "t.yaml:4: sources[0].wirte_key: unknown field"),
         ("sources:\n- name: web\n  type: ftp", "t.yaml:3: sources[0].type: unknown type `ftp`"),
         ("sources:\n- name: web", "t.yaml:2: sources[0]: missing field `type`"),
-        (
-            "sources:\n- {name: w, type: http}\n- {name: w, type: http}",
-            "t.yaml:3: sources[1].name: \"w\" is the name of two",
-        ),
-        (
-            "sources:\n- {name: a, type: http, write_key: k}\n- {name: b, type: http, write_key: k}",
-            "t.yaml:3: sources[1].write_key: the write key of two sources",
-        ),
-        (
-            "sources:\n- {name: a, type: sendgrid, public_key: k, path: /a}\n\
-             - {name: b, type: sendgrid, public_key: k, path: /a/}",
-            "t.yaml:3: sources[1].path: /a/ is the path of two sources",
-        ),
         ("sources: [{name: email, type: http}]", "sources[0].name: \"email\" is a kind"),
         ("sources: [{name: Web, type: http}]", "sources[0].name: \"Web\" is not of the form"),
         ("sources: [{name: m, type: sendgrid}]", "sources[0]: missing field `public_key`"),
@@ -167,6 +154,28 @@ fn errors_name_file_line_and_key() {
         (format!("sources: [{file}, format: xml}}]"), "sources[0].format: unknown variant `xml`"),
     ] {
         let error = wrong(&text);
+        assert!(error.contains(expected), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn what_two_sources_share_is_refused() {
+    for (text, expected) in [
+        (
+            "sources:\n- {name: w, type: http}\n- {name: w, type: http}",
+            "t.yaml:3: sources[1].name: \"w\" is the name of two",
+        ),
+        (
+            "sources:\n- {name: a, type: http, write_key: k}\n- {name: b, type: http, write_key: k}",
+            "t.yaml:3: sources[1].write_key: the write key of two sources",
+        ),
+        (
+            "sources:\n- {name: a, type: sendgrid, public_key: k, path: /a}\n\
+             - {name: b, type: sendgrid, public_key: k, path: /a/}",
+            "t.yaml:3: sources[1].path: /a/ is the path of two sources",
+        ),
+    ] {
+        let error = wrong(text);
         assert!(error.contains(expected), "{text:?}: {error}");
     }
 }

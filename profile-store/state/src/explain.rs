@@ -212,7 +212,9 @@ impl Gathered {
             let shared = format!("decision {} by {}: {}", decision.id, decision.author, decision.reason);
             let [node, joined] = places.map(|place| self.views[place].node);
             self.views.iter_mut().filter(|view| view.node == joined).for_each(|view| view.node = node);
-            places.into_iter().for_each(|place| self.views[place].exclusive.push(shared.clone()));
+            for place in places {
+                self.views[place].exclusive.push(shared.clone());
+            }
         }
     }
 
