@@ -1,6 +1,7 @@
 //! Texts as people write them, brought to one form per kind of value.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -107,10 +108,15 @@ fn date_parts(text: &str) -> Option<[(u32, usize); 3]> {
     let mut parts = lower.split(|character: char| !character.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
     let mut read = || {
         let part = parts.next()?;
-        let month = part.get(..3).and_then(|head| MONTHS.iter().position(|month| *month == head));
-        month.map_or_else(|| digits(part), |month| Some((month as u32 + 1, 3)))
+        month(part).map_or_else(|| digits(part), |month| Some((month, 3)))
     };
     Some([read()?, read()?, read()?])
+}
+
+/// The month that a word in small letters begins like.
+pub(crate) fn month(word: &str) -> Option<u32> {
+    let head = word.get(..3)?;
+    MONTHS.iter().position(|month| *month == head).map(|month| month as u32 + 1)
 }
 
 /// Finds out how a column writes its dates: which of the first two numbers
@@ -159,15 +165,46 @@ pub(crate) fn email(text: &str) -> Option<String> {
     Some(format!("{local}@{domain}"))
 }
 
-/// The last ten digits of a telephone number, which country prefixes and
-/// leading zeros do not reach; `None` if it has fewer than six.
+/// The digits of a telephone number without prefix of a country, leading zeros
+/// and extension, ten at most; `None` if it has fewer than six.
 pub(crate) fn phone(text: &str) -> Option<String> {
+    let text = without_extension(text);
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let first = digits.chars().next()?;
     if digits.len() < 6 || digits.chars().all(|digit| digit == first) {
         return None;
     }
-    Some(digits[digits.len().saturating_sub(10)..].to_owned())
+    let abroad = digits.strip_prefix("00").or_else(|| text.trim_start().starts_with('+').then_some(&digits));
+    let inland = match abroad {
+        Some(abroad) => abroad.get(country_digits(abroad)..).unwrap_or_default(),
+        None => digits.strip_prefix('1').filter(|rest| rest.len() == 10).unwrap_or(&digits),
+    };
+    let inland = inland.trim_start_matches('0');
+    (inland.len() >= 6).then(|| inland[inland.len().saturating_sub(10)..].to_owned())
+}
+
+/// A number up to the word or sign that an extension follows.
+fn without_extension(text: &str) -> &str {
+    let digit = |character: char| character.is_ascii_digit();
+    let marks = |(place, character): (usize, char)| {
+        let many = text[..place].chars().filter(|&character| digit(character)).count() >= 7;
+        (many && matches!(character, 'x' | 'X' | 'e' | 'E' | '#' | ';' | ',')).then_some(place)
+    };
+    text.char_indices().find_map(marks).map_or(text, |end| &text[..end])
+}
+
+/// How many digits say which country a number is in (ITU-T E.164, annex of codes).
+fn country_digits(number: &str) -> usize {
+    const OF_TWO: [&str; 44] = [
+        "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49",
+        "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84",
+        "86", "90", "91", "92", "93", "94", "95", "98",
+    ];
+    match number.get(..2) {
+        Some(two) if two.starts_with(['1', '7']) => 1,
+        Some(two) if OF_TWO.contains(&two) => 2,
+        _ => 3,
+    }
 }
 
 /// A code of the post: letters and digits only.
@@ -219,18 +256,41 @@ const STREET_WORDS: [(&str, &str); 24] = [
 /// A street line: kinds of street abbreviated, the unit left out.
 pub(crate) fn street(text: &str) -> Option<String> {
     let plain = plain(text);
-    let mut kept: Vec<&str> = Vec::new();
+    let mut kept: Vec<Cow<'_, str>> = Vec::new();
     let mut tokens = plain.split(' ');
     while let Some(token) = tokens.next() {
         if matches!(token, "apt" | "apartment" | "unit" | "suite" | "ste" | "flat") {
             tokens.next();
             continue;
         }
-        let short = STREET_WORDS.iter().find(|(long, _)| *long == token);
-        kept.push(short.map_or(token, |(_, short)| short));
+        kept.push(street_word(token));
     }
-    let street = kept.join(" ");
+    let street = number_first(&kept);
     (!street.is_empty()).then_some(street)
+}
+
+/// A word of a street line, its kind abbreviated.
+fn street_word(token: &str) -> Cow<'_, str> {
+    if let Some((_, short)) = STREET_WORDS.iter().find(|(long, _)| *long == token) {
+        return Cow::Borrowed(short);
+    }
+    let name = STREET_ENDINGS.iter().find_map(|ending| token.strip_suffix(ending));
+    name.map_or(Cow::Borrowed(token), |name| Cow::Owned(format!("{name}str")))
+}
+
+/// Kinds of street that are written as one word with the name.
+const STREET_ENDINGS: [&str; 3] = ["strasse", "straße", "straat"];
+
+/// Writes the number of a house first, where half of Europe writes it last; a letter
+/// behind it is part of it, whether there is a blank between or not.
+fn number_first(words: &[Cow<'_, str>]) -> String {
+    let numbers = |word: &str| word.starts_with(|first: char| first.is_ascii_digit());
+    let of_number = |word: &Cow<'_, str>| numbers(word) || word.chars().nth(1).is_none();
+    let number = (1..words.len()).find(|&place| numbers(&words[place]) && words[place..].iter().all(of_number));
+    let Some(number) = number.filter(|_| !numbers(&words[0])) else { return words.join(" ") };
+    let letter = words.get(number + 1).filter(|word| !numbers(word)).map_or("", |letter| letter);
+    let rest = [&words[..number], &words[number + 1 + usize::from(!letter.is_empty())..]].concat();
+    format!("{}{letter} {}", words[number], rest.join(" "))
 }
 
 /// An identifier: blanks around it and letter case say nothing.
@@ -305,7 +365,23 @@ mod tests {
             phone,
             &[("+44 7700 900123", "7700900123"), ("07700900123", "7700900123"), ("12", ""), ("0000000000", "")],
         );
+        for number in ["030 1234567", "+49 30 1234567", "0049 (0)30/123 45 67", "+49 (0) 30 1234567 ext. 12"] {
+            assert_eq!(phone(number).as_deref(), Some("301234567"), "{number}");
+        }
+        for number in ["(555) 123-4567 x89", "1-555-123-4567", "+15551234567", "001 555 123 4567", "555.123.4567"] {
+            assert_eq!(phone(number).as_deref(), Some("5551234567"), "{number}");
+        }
         check(street, &[("12 High Street Apt 4", "12 high st"), ("Unit", ""), ("1 Oak Ave.", "1 oak ave")]);
+        check(
+            street,
+            &[
+                ("Hauptstraße 5 a", "5a hauptstr"),
+                ("Hauptstr. 5A", "5a hauptstr"),
+                ("Calle Mayor, 12, 3 B", "12 calle mayor 3 b"),
+                ("Route 66", "66 route"),
+                ("High Street", "high st"),
+            ],
+        );
         check(postcode, &[("EH1 2NG", "eh12ng"), (" - ", "")]);
         assert_eq!((outward("eh12ng"), outward("54301"), outward("ab")), ("eh1", "543", "ab"));
         check(identifier, &[(" U1 ", "u1"), ("NULL", "")]);
