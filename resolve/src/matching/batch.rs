@@ -148,7 +148,7 @@ impl Ready {
         }
         let mut fields = match &options.model {
             Some(model) => prepare_as(&model.fields, table.columns, &mut ready.found, ready.order.len()),
-            None => compared_as(prepare(table.columns, &mut ready.found), &options.comparisons)?,
+            None => compared_as(prepare(table.columns, &mut ready.found, &options.comparisons), &options.comparisons)?,
         };
         if fields.is_empty() || !tells_a_person(&fields) {
             return Err(Error::NothingToCompare { columns });

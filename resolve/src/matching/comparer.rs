@@ -280,7 +280,7 @@ mod tests {
         let mut found: Vec<Recognised> =
             columns.iter().map(|(name, role, _)| Recognised { column: (*name).into(), role: *role }).collect();
         let columns = columns.iter().map(|(name, _, texts)| Column::from_texts(name, texts.iter().copied())).collect();
-        Fields::new(prepare(columns, &mut found), (0..rows).collect())
+        Fields::new(prepare(columns, &mut found, &[]), (0..rows).collect())
     }
 
     #[test]

@@ -134,7 +134,7 @@ pub(crate) fn measure_of(role: Role) -> Option<Measure> {
         Role::SecondLine | Role::City | Role::Text => Measure::Words,
         Role::Postcode => Measure::Postcode,
         Role::Region | Role::UserId | Role::Device | Role::SourceId => Measure::Exact,
-        Role::HouseNumber | Role::Ignored(_) => return None,
+        Role::HouseNumber | Role::BirthYear | Role::BirthMonth | Role::BirthDay | Role::Ignored(_) => return None,
     })
 }
 

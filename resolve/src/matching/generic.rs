@@ -148,7 +148,7 @@ mod tests {
             columns.iter().map(|(role, _)| Recognised { column: format!("{role:?}"), role: *role }).collect();
         let columns =
             columns.iter().map(|(_, texts)| Column::from_texts("c", texts.iter().map(String::as_str))).collect();
-        let mut fields = prepare(columns, &mut found);
+        let mut fields = prepare(columns, &mut found, &[]);
         let limits: Vec<Limits> = fields.iter().map(Limits::of).collect();
         clear(&mut fields, &limits)
     }

@@ -60,7 +60,7 @@ mod tests {
             .map(|(index, (role, _))| Recognised { column: format!("column {index}"), role: *role })
             .collect();
         let columns = columns.iter().enumerate().map(column).collect();
-        assert_eq!(order(&prepare(columns, &mut found)), expected);
+        assert_eq!(order(&prepare(columns, &mut found, &[])), expected);
     }
 
     #[test]

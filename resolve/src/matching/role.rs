@@ -1,9 +1,12 @@
 //! What each column is taken for, by its name and by what is in it.
 
+mod birth;
 mod content;
 mod names;
 
+use super::normalise;
 use super::table::{Column, MISSING};
+pub(crate) use birth::without_fraction;
 use content::{agrees, by_content, is_one_word};
 pub(crate) use names::by_name;
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,12 @@ pub enum Role {
     FullName,
     /// Date of birth.
     BirthDate,
+    /// Year of birth where the date of birth has three columns.
+    BirthYear,
+    /// Month of birth, likewise.
+    BirthMonth,
+    /// Day of birth, likewise.
+    BirthDay,
     /// Address of mail.
     Email,
     /// Telephone number.
@@ -87,8 +96,43 @@ pub fn recognise(columns: &[Column]) -> Vec<Recognised> {
     let mut found: Vec<Recognised> =
         columns.iter().map(|column| Recognised { column: column.name.clone(), role: role_of(column) }).collect();
     prefer_named_birth_dates(&mut found);
+    birth::tell_parts(columns, &mut found);
     tell_family_names(columns, &mut found);
+    tell_names_of_others(columns, &mut found);
     found
+}
+
+/// Beside given and family names, a whole name that repeats neither is not that of
+/// the person but of an account, an employer or somebody else.
+fn tell_names_of_others(columns: &[Column], found: &mut [Recognised]) {
+    let is = |role: Role| (0..found.len()).filter(|&place| found[place].role == role).collect::<Vec<_>>();
+    let (given, family) = (is(Role::GivenName), is(Role::FamilyName));
+    if given.is_empty() || family.is_empty() {
+        return;
+    }
+    let parts: Vec<&Column> = given.iter().chain(&family).map(|&place| &columns[place]).collect();
+    for whole in is(Role::FullName).into_iter().filter(|&whole| !repeats(&columns[whole], &parts)) {
+        found[whole].role = Role::Text;
+    }
+}
+
+/// Rows that tell whether a column repeats others.
+const ROWS_SEEN: usize = 4000;
+
+/// Whether most of a column's texts hold a word of the others.
+fn repeats(whole: &Column, parts: &[&Column]) -> bool {
+    let filled = (0..whole.codes.len()).filter_map(|row| Some((row, whole.get(row)?)));
+    let (mut rows, mut repeated) = (0, 0);
+    for (row, text) in filled.take(ROWS_SEEN) {
+        let text = normalise::plain(text);
+        let part = |column: &&Column| column.get(row).map(normalise::plain).unwrap_or_default();
+        rows += 1;
+        repeated += usize::from(parts.iter().any(|column| {
+            let part = part(column);
+            part.split(' ').any(|word| !word.is_empty() && text.split(' ').any(|other| other == word))
+        }));
+    }
+    repeated * 2 >= rows
 }
 
 /// A birth date known by name alone is believed beside one that is guessed.

@@ -3,6 +3,7 @@
 use super::items::{ItemView, Items};
 use super::pair::Bits;
 use crate::matching::Role;
+use crate::matching::field::SEPARATOR;
 use crate::matching::model::Model;
 use crate::matching::role::by_name;
 use serde::Serialize;
@@ -66,8 +67,11 @@ impl Query {
         let free = |place: &usize| self.texts[*place].is_none();
         let taken =
             role.and_then(|role| (0..model.fields.len()).filter(free).find(|&place| model.fields[place].role == role));
-        let Some(place) = named.or(taken) else { return false };
-        self.texts[place] = Some(text.to_owned());
+        let several = role.filter(|role| matches!(role, Role::Email | Role::Phone));
+        let another = || several.and_then(|role| model.fields.iter().position(|field| field.role == role));
+        let Some(place) = named.or(taken).or_else(another) else { return false };
+        let known = self.texts[place].take().filter(|_| several.is_some());
+        self.texts[place] = Some(known.map_or_else(|| text.to_owned(), |known| format!("{known}{SEPARATOR}{text}")));
         true
     }
 

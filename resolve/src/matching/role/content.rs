@@ -29,15 +29,32 @@ fn digits(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count()
 }
 
+fn few_digits(text: &str) -> bool {
+    digits(text) * 2 < text.len()
+}
+
+/// Share of names that end as companies do from which a column is not of people.
+const COMPANIES: f64 = 0.15;
+
+/// Whether a name ends as that of a company does, in the forms of law of many countries.
+fn is_company(text: &str) -> bool {
+    const ENDS: &str = "inc incorporated llc ltd limited corp corporation co company group holding holdings plc llp lp \
+                        pty gmbh ag kg kgaa ohg ug sa sas sarl sasu srl spa sl slu bv nv vof oy oyj ab as asa aps \
+                        sro sp zoo partners associates sons systems solutions services technologies consulting bank \
+                        university college school hospital foundation";
+    let name = normalise::plain(text);
+    let last = name.rsplit(' ').next().filter(|last| last.len() < name.len());
+    last.is_some_and(|last| ENDS.split_ascii_whitespace().any(|end| end == last))
+}
+
 /// Whether what is in a column can be what its name says.
 pub(super) fn agrees(role: Role, column: &Column) -> bool {
     match role {
         Role::Email => share(column, |text| text.contains('@')) >= 0.3,
         Role::BirthDate => share(column, |text| normalise::date(text, normalise::DayOrder::DayFirst).is_some()) >= 0.5,
         Role::Phone => share(column, |text| digits(text) >= 6) >= 0.3,
-        Role::GivenName | Role::FamilyName | Role::FullName | Role::City => {
-            share(column, |text| digits(text) * 2 < text.len()) >= 0.5
-        }
+        Role::FullName => share(column, few_digits) >= 0.5 && share(column, is_company) < COMPANIES,
+        Role::GivenName | Role::FamilyName | Role::City => share(column, few_digits) >= 0.5,
         Role::HouseNumber => share(column, |text| digits(text) > 0 && text.len() <= 10) >= 0.5,
         Role::Postcode => share(column, |text| digits(text) > 0 && text.len() <= 12) >= 0.5,
         Role::Street => share(column, |text| text.chars().filter(|letter| letter.is_alphabetic()).count() >= 3) >= 0.3,

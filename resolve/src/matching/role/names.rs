@@ -88,7 +88,7 @@ const NAMES: &[(Role, &str)] = &[
     ),
     (
         Role::City,
-        "city cityname town suburb place birthplace placeofbirth birthcity ort wohnort stadt geburtsort ville commune \
+        "city cityname cty ctynm town townname suburb place birthplace placeofbirth birthcity ort wohnort stadt geburtsort ville commune \
          lieudenaissance ciudad poblacion localidad municipio lugarnacimiento citta comune luogodinascita cidade \
          plaats woonplaats miasto postort poststed posttown municipality village hometown addresscity homecity",
     ),
@@ -100,7 +100,7 @@ const NAMES: &[(Role, &str)] = &[
     ),
     (
         Role::Region,
-        "state statecode stateabbr province provincia prov region county bundesland departement stateprovince usstate \
+        "state statecode stateabbr stcd stcode stprov province provincia prov region county bundesland departement stateprovince usstate \
          addressstate canton kanton",
     ),
     (
@@ -130,7 +130,8 @@ const NAMES: &[(Role, &str)] = &[
     ),
     (
         Role::Text,
-        "occupation beruf profession gender sex geschlecht sexe sexo job jobtitle title salutation anrede company \
+        "birthyear yearofbirth yob dobyear geburtsjahr jahrgang anneedenaissance anneenaissance annodinascita \
+         anonacimiento geboortejaar rokurodzenia occupation beruf profession gender sex geschlecht sexe sexo job jobtitle title salutation anrede company \
          companyname firma societe empresa employer organisation organization ragionesociale middlename middlenames \
          middleinitial middle mname suffix namesuffix maritalstatus nationality",
     ),
@@ -176,7 +177,8 @@ pub(crate) fn by_name(name: &str) -> Option<Role> {
     let numbered = words.iter().map(String::as_str).collect::<Vec<_>>();
     let bare: Vec<&str> =
         numbered.iter().copied().filter(|word| !word.bytes().all(|byte| byte.is_ascii_digit())).collect();
-    let telling: Vec<&str> = bare.iter().copied().filter(|word| !FILLERS.contains(word)).collect();
+    let tells = |word: &str| word.len() > 1 && !FILLERS.contains(&word);
+    let telling: Vec<&str> = bare.iter().copied().filter(|word| tells(word)).collect();
     let turned: Vec<&str> = telling.iter().copied().rev().collect();
     let unnumbered = bare.concat();
     let unnumbered = unnumbered.trim_end_matches(|character: char| character.is_ascii_digit());
@@ -189,7 +191,7 @@ pub(crate) fn by_name(name: &str) -> Option<Role> {
 
 /// The words of a name, folded: parted by what is no letter, at a capital
 /// after a small letter, and before and after digits.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let mut parted = String::with_capacity(name.len() + 8);
     let mut before: Option<char> = None;
     for character in name.chars() {
