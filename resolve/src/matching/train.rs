@@ -2,10 +2,11 @@
 //! together in them, classes from candidate pairs.
 
 mod classes;
+mod counts;
 
 use super::absence::weigh_missing;
 use super::comparer::{Comparer, Fields, Pattern};
-use super::copies::{Twin, counted};
+use super::copies::Twin;
 use super::em::{Sample, fit};
 use super::field::Field;
 use super::generic::Limits;
@@ -17,6 +18,7 @@ use super::role::Role;
 use super::rules::Rules;
 use super::threads::map_parts;
 use super::{Measure, table::MISSING};
+use counts::Counts;
 
 /// Random pairs taken.
 const RANDOM_PAIRS: u64 = 400_000;
@@ -91,54 +93,12 @@ pub(crate) fn train(
     trainer.bundle_by_role();
     let (first, _) = trainer.model(&observed, &random, &random, keys);
     let (strangers, by_chance) = (without_matches(&random, &first), trainer.by_chance(&random, &first.classes));
-    trainer.bundle_by_information(&strangers);
+    let unrelated = trainer.unrelated(&strangers, &first.classes);
+    trainer.bundle_by_information(&unrelated);
     let (mut model, sample) = trainer.model(&observed, &by_chance, &strangers, keys);
     let random = random.iter().map(|(pattern, pairs)| (trainer.levels(pattern), *pairs));
     weigh_missing(&mut model.classes, random, &sample);
     model
-}
-
-/// For how many records each row counts; for one where nothing is known.
-#[derive(Default)]
-struct Counts {
-    rows: Vec<u8>,
-    records: usize,
-}
-
-impl Counts {
-    fn of(candidates: &Candidates<'_>, rows: usize) -> Self {
-        if candidates.twins.is_empty() {
-            return Self { rows: Vec::new(), records: rows };
-        }
-        let mut counts = vec![1; rows];
-        for (row, twin) in candidates.twins {
-            counts[*row as usize] = counted(1 + twin.copies);
-        }
-        Self { records: counts.iter().map(|&count| usize::from(count)).sum(), rows: counts }
-    }
-
-    fn row(&self, row: u32) -> u32 {
-        self.rows.get(row as usize).map_or(1, |&count| u32::from(count))
-    }
-
-    /// Pairs of records that a pair of rows counts for.
-    fn pair(&self, one: u32, other: u32) -> u32 {
-        self.row(one) * self.row(other)
-    }
-
-    /// Pairs of records that say the same.
-    fn twins(&self, row: u32) -> u32 {
-        self.row(row) * (self.row(row) - 1) / 2
-    }
-
-    /// Pairs of records that all candidates count for.
-    fn pairs(&self, candidates: &Candidates<'_>) -> usize {
-        if self.rows.is_empty() {
-            return candidates.pairs.len();
-        }
-        let pairs: usize = candidates.pairs.iter().map(|&(one, other)| self.pair(one, other) as usize).sum();
-        pairs + candidates.twins.iter().map(|&(row, _)| self.twins(row) as usize).sum::<usize>()
-    }
 }
 
 /// Candidates that are taken.
@@ -217,6 +177,11 @@ impl Trainer {
         Self { fields, measures, bundles, records, candidates }
     }
 
+    /// All pairs of records.
+    fn pairs(&self) -> f64 {
+        self.records as f64 * (self.records as f64 - 1.0) / 2.0
+    }
+
     /// Share of each of a field's levels; missing apart, as a share of all.
     fn field_shares(&self, field: usize, counted: &Counted) -> Vec<f64> {
         let mut counts = vec![0.2; radix(self.measures[field])];
@@ -239,11 +204,26 @@ impl Trainer {
         }
     }
 
-    /// Joins fields that hang together among pairs that are surely no match.
+    /// Pairs, each counted for as much of it as is no household: what hangs together
+    /// among those who live together does not say the same.
+    fn unrelated(&self, pairs: &Counted, classes: &[Class]) -> Counted {
+        let Some(household) = classes.iter().find(|class| class.name == classes::HOUSEHOLD) else {
+            return pairs.clone();
+        };
+        let others = |(pattern, pairs): &(Pattern, f64)| {
+            let levels = self.levels(pattern);
+            let all: f64 = classes.iter().map(|class| class.mass(&levels)).sum();
+            (*pattern, pairs * (1.0 - household.mass(&levels) / all.max(f64::MIN_POSITIVE)))
+        };
+        pairs.iter().map(others).collect()
+    }
+
+    /// Joins fields that hang together among pairs that are surely no match. Two
+    /// bundles stay: by one no class is told from another.
     fn bundle_by_information(&mut self, strangers: &Counted) {
         for one in 0..self.fields.len() {
             for other in one + 1..self.fields.len() {
-                if information(one, other, strangers) >= BUNDLE_INFORMATION {
+                if self.bundles.len() > 2 && information(one, other, strangers) >= BUNDLE_INFORMATION {
                     self.join(one, other);
                 }
             }
@@ -351,23 +331,26 @@ impl Trainer {
     /// pairs have in common `by_chance`, and chance ends as what `random` ones have.
     fn model(&self, observed: &Counted, by_chance: &Counted, random: &Counted, keys: &KeyWeights) -> (Model, Sample) {
         let chance = self.chance(by_chance);
-        let (names, prior) = self.prior(&chance);
+        let (names, mut prior) = self.prior(&chance);
         let patterns = observed.iter().map(|(pattern, pairs)| (self.levels(pattern), *pairs)).collect();
         let sample = Sample { patterns: telling(patterns) };
+        let sampled: f64 = sample.patterns.iter().map(|(_, pairs)| pairs).sum();
+        let taken = observed.iter().map(|(_, pairs)| pairs).sum::<f64>() / self.candidates.max(1) as f64;
+        prior.most.iter_mut().for_each(|most| *most = (*most * taken / sampled.max(1.0)).min(1.0));
         let mut fitted = fit(&sample, &prior);
         if let Some(last) = fitted.probabilities.last_mut() {
             last.clone_from(&chance.bundles);
         }
         let mut pairs: Vec<f64> = fitted.shares.iter().map(|share| share * self.candidates as f64).collect();
-        let all = self.records as f64 * (self.records as f64 - 1.0) / 2.0;
         let not_by_chance: f64 = pairs[..pairs.len() - 1].iter().sum();
         if let Some(last) = pairs.last_mut() {
-            *last = (all - not_by_chance).max(1.0);
+            *last = (self.pairs() - not_by_chance).max(1.0);
         }
         let class = |((name, pairs), probabilities)| Class { name, pairs, probabilities };
         let mut classes: Vec<Class> = names.into_iter().zip(pairs).zip(fitted.probabilities).map(class).collect();
+        // Among all pairs, chance has as many namesakes as there are.
+        classes.retain(|class| class.name != classes::NAMESAKES);
         let chance = self.chance_alone(random, &mut classes);
-        let sampled: f64 = sample.patterns.iter().map(|(_, pairs)| pairs).sum();
         sharpen(&mut classes, &self.identifiers(&chance), &sample, self.candidates as f64 / sampled.max(1.0));
         let model = Model {
             version: MODEL_VERSION,

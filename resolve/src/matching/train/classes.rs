@@ -12,13 +12,26 @@ const PRIOR_SLOPE: f64 = 1.2;
 const SEED_SHARE: f64 = 0.7;
 /// Share of each class but chance at the start.
 const START_SHARE: f64 = 0.05;
+/// Share of the match prior in the mail of a household, and in its dates of birth:
+/// some are twins, and some give one for another's. Where they start from nothing,
+/// households that share more than a home are taken for matches.
+const MAIL_SHARE: f64 = 0.4;
+const BIRTH_SHARE: f64 = 0.05;
 /// How strongly what strangers share besides their bundle is held to chance,
 /// in pairs of the prior per pair observed. Left free, these classes take over
 /// matches with a damaged field; fixed, they miss what relatives share.
 const STRANGER_HOLD: f64 = 1.0;
+/// A hold that leaves nothing to what is observed.
+const FIXED: f64 = 1e9;
+/// The class of those who live together.
+pub(super) const HOUSEHOLD: &str = "household";
+/// The class of strangers of one name.
+pub(super) const NAMESAKES: &str = "namesakes";
 
 /// In a bundle of one field: the level of values that differ.
 const DIFFERENT: usize = 1;
+/// Level of whole names with one part equal.
+const ONE_PART_EQUAL: u8 = 2;
 
 /// One way for a pair to come about, as it is thought to be at first.
 struct Prior {
@@ -27,6 +40,8 @@ struct Prior {
     probabilities: Vec<Vec<f64>>,
     /// How strongly each bundle is held to that, in pairs per pair observed.
     hold: Vec<f64>,
+    /// The most pairs of all that may come about so.
+    most: f64,
 }
 
 impl Trainer {
@@ -36,33 +51,100 @@ impl Trainer {
         let all: Vec<usize> = (0..self.fields.len()).collect();
         let mut classes = vec![self.free("match", self.seeded(&all, 1.0, chance))];
         classes.extend((0..self.bundles.len()).flat_map(|bundle| self.strangers(bundle, chance)));
-        let of_household = |role| {
-            matches!(role, Role::FamilyName | Role::Street | Role::City | Role::Postcode | Role::Phone | Role::Device)
-        };
-        let household: Vec<usize> =
-            all.iter().copied().filter(|&field| of_household(self.fields[field].role)).collect();
-        let home = |role| matches!(role, Role::Street | Role::Phone | Role::Device);
-        if household.iter().any(|&field| home(self.fields[field].role)) && household.len() >= 2 {
-            classes.push(self.free("household", self.seeded(&household, SEED_SHARE, chance)));
-        }
+        classes.extend(self.namesakes(chance));
+        classes.extend(self.household(chance));
         classes.push(self.free("chance", chance.bundles.clone()));
         let rest = 1.0 - START_SHARE * (classes.len() - 1) as f64;
         let mut start = vec![START_SHARE; classes.len()];
         if let Some(last) = start.last_mut() {
             *last = rest.max(START_SHARE);
         }
-        let (mut names, mut probabilities, mut hold) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut names, mut probabilities, mut hold, mut most) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for class in classes {
             names.push(class.name);
             probabilities.push(class.probabilities);
             hold.push(class.hold);
+            most.push(class.most);
         }
-        (names, Mixture { shares: start, probabilities, hold })
+        (names, Mixture { shares: start, probabilities, hold, most })
+    }
+
+    /// Strangers of one name, where it is told in parts that are compared apart: rules
+    /// that look at names propose them, and in files of many people they outnumber
+    /// matches. They are those of chance who have both parts in common, no more.
+    fn namesakes(&self, chance: &Chance) -> Option<Prior> {
+        let parts = [Role::GivenName, Role::FamilyName].map(|role| self.fullest(role, chance));
+        let [Some(given), Some(family)] = parts else { return None };
+        let (mut probabilities, mut pairs) = (chance.bundles.clone(), self.pairs());
+        for bundle in [given, family] {
+            let field = self.bundles[bundle][0];
+            let exact = 1 + usize::from(self.measures[field].exact());
+            let (alike, levels) = probabilities[bundle].split_at_mut(exact);
+            let equal: f64 = levels.iter().sum();
+            alike.fill(0.0);
+            levels.iter_mut().for_each(|level| *level /= equal.max(f64::MIN_POSITIVE));
+            pairs *= equal * (1.0 - chance.fields[field][0]);
+        }
+        let hold = vec![FIXED; self.bundles.len()];
+        Some(Prior { name: NAMESAKES.to_owned(), probabilities, hold, most: pairs })
+    }
+
+    /// The bundle of the field of a role that is missing least, if it has but this one.
+    fn fullest(&self, role: Role, chance: &Chance) -> Option<usize> {
+        let missing = |bundle: &usize| chance.fields[self.bundles[*bundle][0]][0];
+        let of_role = |bundle: &usize| matches!(self.bundles[*bundle][..], [field] if self.fields[field].role == role);
+        (0..self.bundles.len()).filter(of_role).min_by(|one, other| missing(one).total_cmp(&missing(other)))
+    }
+
+    /// People who live together, if the fields can tell that: they have a family name
+    /// and a home in common, often their mail, and sometimes a date of birth; all else,
+    /// given names above all, by chance. What they do not share is held to that, since
+    /// matches with a damaged field would else be taken for a household.
+    fn household(&self, chance: &Chance) -> Option<Prior> {
+        let count = |of: fn(Role) -> bool| self.fields.iter().filter(|field| of(field.role)).count();
+        if count(is_home) == 0 || count(is_home) + count(is_of_family) < 2 {
+            return None;
+        }
+        let levels: Vec<Vec<f64>> = (0..self.fields.len()).map(|field| self.of_household(field, chance)).collect();
+        let is_shared = |role| is_home(role) || is_of_family(role);
+        let bundle = |(place, bundle): (usize, &Vec<usize>)| {
+            let share = if self.tells(place, is_shared) { SEED_SHARE } else { 1.0 };
+            mixed(share, &self.product(bundle, &chance.fields, &levels), &chance.bundles[place])
+        };
+        let is_free = |place| self.tells(place, |role| is_shared(role) || role == Role::Email);
+        let is_held = |place| !is_free(place) || self.tells(place, |role| role == Role::BirthDate);
+        Some(Prior {
+            name: HOUSEHOLD.to_owned(),
+            probabilities: self.bundles.iter().enumerate().map(bundle).collect(),
+            hold: (0..self.bundles.len()).map(|place| if is_held(place) { STRANGER_HOLD } else { 0.0 }).collect(),
+            most: f64::INFINITY,
+        })
+    }
+
+    /// How alike members of a household are thought to be in a field.
+    fn of_household(&self, field: usize, chance: &Chance) -> Vec<f64> {
+        let by_chance = &chance.fields[field];
+        match self.fields[field].role {
+            Role::FullName => self.one_part(field),
+            role if is_home(role) || is_of_family(role) => self.match_prior(field),
+            Role::Email => mixed(MAIL_SHARE, &self.match_prior(field), by_chance),
+            Role::BirthDate => mixed(BIRTH_SHARE, &self.match_prior(field), by_chance),
+            _ => by_chance.clone(),
+        }
+    }
+
+    /// Whole names that have a part in common, and else nothing.
+    fn one_part(&self, field: usize) -> Vec<f64> {
+        let mut levels = vec![0.0; radix(self.measures[field])];
+        levels[0] = 1.0;
+        levels[1 + usize::from(ONE_PART_EQUAL)] = 0.9;
+        levels[2 + usize::from(ONE_PART_EQUAL)] = 0.1;
+        levels
     }
 
     /// A class that is held to nothing.
     fn free(&self, name: &str, probabilities: Vec<Vec<f64>>) -> Prior {
-        Prior { name: name.to_owned(), probabilities, hold: vec![0.0; self.bundles.len()] }
+        Prior { name: name.to_owned(), probabilities, hold: vec![0.0; self.bundles.len()], most: f64::INFINITY }
     }
 
     /// Strangers who share a bundle and all else by chance; those whose addresses
@@ -81,7 +163,7 @@ impl Trainer {
         if with_mail {
             self.without_equal_mail(bundle, &mut probabilities[bundle]);
         }
-        vec![Prior { name: self.bundle_name(bundle), probabilities, hold }]
+        vec![Prior { name: self.bundle_name(bundle), probabilities, hold, most: f64::INFINITY }]
     }
 
     /// Strangers whose addresses of mail are alike, being made of a name that they
@@ -90,6 +172,11 @@ impl Trainer {
     fn mail_of_name(&self, mail: usize, name: usize, chance: &Chance) -> Prior {
         let seeds = [self.bundles[mail].as_slice(), self.bundles[name].as_slice()].concat();
         let mut probabilities = self.seeded(&seeds, SEED_SHARE, chance);
+        if let &[field] = self.bundles[name].as_slice()
+            && self.fields[field].role == Role::FullName
+        {
+            probabilities[name] = mixed(SEED_SHARE, &self.one_part(field), &chance.bundles[name]);
+        }
         let levels = &mut probabilities[mail];
         levels[..=DIFFERENT].fill(0.0);
         levels[1 + usize::from(self.measures[self.bundles[mail][0]].exact())..].fill(0.0);
@@ -99,7 +186,8 @@ impl Trainer {
         }
         let is_free = |bundle: usize| bundle == mail || self.tells(bundle, part_of_mail);
         let hold = (0..self.bundles.len()).map(|bundle| if is_free(bundle) { 0.0 } else { STRANGER_HOLD }).collect();
-        Prior { name: format!("{} + {}", self.bundle_name(mail), self.bundle_name(name)), probabilities, hold }
+        let called = format!("{} + {}", self.bundle_name(mail), self.bundle_name(name));
+        Prior { name: called, probabilities, hold, most: f64::INFINITY }
     }
 
     /// Takes equal addresses of mail out of what strangers share who share more than
@@ -140,7 +228,7 @@ impl Trainer {
                 return chance_of.clone();
             }
             let seeded = self.product(bundle, &chance.fields, &levels);
-            seeded.iter().zip(chance_of).map(|(seeded, chance)| share * seeded + (1.0 - share) * chance).collect()
+            mixed(share, &seeded, chance_of)
         };
         self.bundles.iter().zip(&chance.bundles).map(bundle).collect()
     }
@@ -152,6 +240,21 @@ impl Trainer {
         let sum: f64 = raw.iter().sum();
         std::iter::once(1.0).chain(raw.into_iter().map(|weight| weight / sum)).collect()
     }
+}
+
+/// Levels of which a share is as in one list, the rest as in another.
+fn mixed(share: f64, one: &[f64], other: &[f64]) -> Vec<f64> {
+    one.iter().zip(other).map(|(one, other)| share * one + (1.0 - share) * other).collect()
+}
+
+/// Whether those who live together have it in common.
+fn is_home(role: Role) -> bool {
+    matches!(role, Role::Street | Role::Postcode | Role::Phone | Role::Device)
+}
+
+/// Whether a family has it in common, or part of it, and others too.
+fn is_of_family(role: Role) -> bool {
+    matches!(role, Role::FamilyName | Role::FullName | Role::City)
 }
 
 /// Whether addresses of mail are made of it.
