@@ -93,8 +93,7 @@ pub(crate) fn train(
     trainer.bundle_by_role();
     let (first, _) = trainer.model(&observed, &random, &random, keys);
     let (strangers, by_chance) = (without_matches(&random, &first), trainer.by_chance(&random, &first.classes));
-    let unrelated = trainer.unrelated(&strangers, &first.classes);
-    trainer.bundle_by_information(&unrelated);
+    trainer.bundle_by_information(&strangers);
     let (mut model, sample) = trainer.model(&observed, &by_chance, &strangers, keys);
     let random = random.iter().map(|(pattern, pairs)| (trainer.levels(pattern), *pairs));
     weigh_missing(&mut model.classes, random, &sample);
@@ -202,20 +201,6 @@ impl Trainer {
                 }
             }
         }
-    }
-
-    /// Pairs, each counted for as much of it as is no household: what hangs together
-    /// among those who live together does not say the same.
-    fn unrelated(&self, pairs: &Counted, classes: &[Class]) -> Counted {
-        let Some(household) = classes.iter().find(|class| class.name == classes::HOUSEHOLD) else {
-            return pairs.clone();
-        };
-        let others = |(pattern, pairs): &(Pattern, f64)| {
-            let levels = self.levels(pattern);
-            let all: f64 = classes.iter().map(|class| class.mass(&levels)).sum();
-            (*pattern, pairs * (1.0 - household.mass(&levels) / all.max(f64::MIN_POSITIVE)))
-        };
-        pairs.iter().map(others).collect()
     }
 
     /// Joins fields that hang together among pairs that are surely no match. Two
