@@ -24,7 +24,7 @@ const STRANGER_HOLD: f64 = 1.0;
 /// A hold that leaves nothing to what is observed.
 const FIXED: f64 = 1e9;
 /// The class of those who live together.
-pub(super) const HOUSEHOLD: &str = "household";
+const HOUSEHOLD: &str = "household";
 /// The class of strangers of one name.
 pub(super) const NAMESAKES: &str = "namesakes";
 
