@@ -1,10 +1,11 @@
 //! The key-value store below the state: fjall, and a map for tests.
 
 use crate::{Error, Result};
+use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Most bytes of fjall's journals before it flushes.
 const JOURNAL_BYTES_MAX: u64 = 128 << 20;
@@ -14,6 +15,16 @@ const JOURNAL_BYTES_MAX: u64 = 128 << 20;
 const MEMTABLE_BYTES_MAX: u64 = 16 << 20;
 /// Bytes of blocks kept in memory; every record looks its keys up.
 const CACHE_BYTES: u64 = 128 << 20;
+
+/// Threads that flush and compact. The first of fjall's takes no compactions and
+/// asks again and again whether another has taken them: of two, it is on a
+/// processor for as long as the other compacts.
+const WORKERS: usize = 4;
+/// Memtables on disk that are merged into the first level at once. Keys are
+/// hashes, so each merge writes that whole level again.
+const MERGED_AT_ONCE: u8 = 8;
+/// Bytes of a file: as many as are merged at once make the first level.
+const FILE_BYTES: u64 = 32 << 20;
 
 /// A key and its new value, `None` to remove it.
 pub type Write = (Vec<u8>, Option<Vec<u8>>);
@@ -78,9 +89,17 @@ impl FjallStore {
     }
 
     fn open_at(folder: &Path) -> Result<Self> {
-        let database =
-            Database::builder(folder).max_journaling_size(JOURNAL_BYTES_MAX).cache_size(CACHE_BYTES).open()?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_MAX);
+        let database = Database::builder(folder)
+            .max_journaling_size(JOURNAL_BYTES_MAX)
+            .cache_size(CACHE_BYTES)
+            .worker_threads(WORKERS)
+            .open()?;
+        // Those of a store that is there stay as they were when it was made.
+        let options = || {
+            let merges = Leveled::default().with_l0_threshold(MERGED_AT_ONCE).with_table_target_size(FILE_BYTES);
+            let options = KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_MAX);
+            options.compaction_strategy(Arc::new(merges))
+        };
         let keyspace = database.keyspace("state", options)?;
         Ok(Self { database, keyspace })
     }

@@ -93,10 +93,21 @@ impl Fields {
 
     /// Adds a row without values; it is not in the fields' own codes.
     pub(crate) fn push(&mut self, record: u64) {
+        if self.records.len() == self.records.capacity() {
+            self.make_room();
+        }
         self.records.push(record);
         let rows = self.records.len();
         self.codes.resize(rows * self.all.len(), MISSING);
         self.signatures.resize(rows * self.signatures_a_row, Signature::default());
+    }
+
+    /// Makes room for some rows more at once: to move what there is takes long.
+    pub(crate) fn make_room(&mut self) {
+        let more = self.records.len() / 8 + 1;
+        self.records.reserve_exact(more);
+        self.codes.reserve_exact(more * self.all.len());
+        self.signatures.reserve_exact(more * self.signatures_a_row);
     }
 
     /// Writes one cell's code.

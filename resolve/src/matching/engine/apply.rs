@@ -6,7 +6,10 @@ use super::super::{Decision, Verdict};
 use super::Mutant;
 use super::contents::Valued;
 use super::partners::Touched;
-use super::{Change, Engine, Item, Regrouped};
+use super::ready::{Named, Ready, Step};
+#[cfg(test)]
+use super::Change;
+use super::{Engine, Regrouped};
 use std::collections::BTreeMap;
 
 /// What changes touch, before anything follows from it.
@@ -23,16 +26,26 @@ pub(super) struct Draft {
     pub(super) linked: FastSet<u64>,
 }
 
+/// Pairs whose items are read together: few enough to stay at hand until they are scored.
+const FETCHED: usize = 32;
+
 /// An edge and what it will weigh.
 type Edge = (u32, u32, Option<i32>);
 
 impl Engine {
+    /// [`Engine::take`] of changes that are not ready.
+    #[cfg(test)]
+    pub(super) fn apply(&mut self, changes: &[Change]) -> Regrouped {
+        let steps = changes.iter().map(|change| self.contents.reader.step(change)).collect();
+        self.take(steps)
+    }
+
     /// Brings the clusters up to date with changes, the later of two about one
     /// item or decision counting.
-    pub fn apply(&mut self, changes: &[Change]) -> Regrouped {
+    pub(crate) fn take(&mut self, steps: Vec<Step>) -> Regrouped {
         let mut draft = Draft::default();
-        for change in changes {
-            self.draft(change, &mut draft);
+        for step in steps {
+            self.draft(step, &mut draft);
         }
         let others = self.contents.settle(std::mem::take(&mut draft.dirty), std::mem::take(&mut draft.suspects));
         self.forget_recycled();
@@ -64,37 +77,33 @@ impl Engine {
         if draft.moved.is_empty() { Regrouped::default() } else { self.regroup(&draft, &[]) }
     }
 
-    pub(super) fn draft(&mut self, change: &Change, draft: &mut Draft) {
-        match change {
-            Change::Put(item) => self.put(item, draft),
-            Change::Remove(id) => {
-                if self.slot_of(*id).is_some() {
-                    self.receive(*id, &[], &[], None, draft);
+    pub(super) fn draft(&mut self, step: Step, draft: &mut Draft) {
+        match step {
+            Step::Put(Ready { id, cells, node, limits }) => self.receive(id, cells, &limits, Some(node), draft),
+            Step::Remove(id) => {
+                if self.slot_of(id).is_some() {
+                    self.receive(id, Vec::new(), &[], None, draft);
                 }
             }
-            Change::Decide(decision) => {
+            Step::Decide(decision) => {
                 self.undo(decision.id, draft);
-                self.decide(decision, true, draft);
-                self.decisions.insert(decision.clone());
+                self.decide(&decision, true, draft);
+                self.decisions.insert(decision);
             }
-            Change::Undo(id) => self.undo(*id, draft),
+            Step::Undo(id) => self.undo(id, draft),
         }
-    }
-
-    fn put(&mut self, item: &Item, draft: &mut Draft) {
-        self.receive(item.id, &item.values, &item.limits, Some(item.node), draft);
     }
 
     fn receive(
         &mut self,
         id: u64,
-        values: &[Option<String>],
+        cells: Vec<Vec<Named>>,
         limits: &[(u64, u64)],
         node: Option<u64>,
         draft: &mut Draft,
     ) {
         let slot = self.slot(id);
-        self.contents.receive(slot, values, &mut draft.suspects);
+        self.contents.receive(slot, cells, &mut draft.suspects);
         draft.dirty.insert(slot);
         if self.limits(slot) != limits {
             if limits.is_empty() {
@@ -143,17 +152,28 @@ impl Engine {
         pairs.sort_unstable();
         pairs.dedup();
         self.work.pairs += pairs.len() as u64;
-        self.contents.fields.fetch(pairs.iter().flat_map(|&(one, other)| [one, other]));
         self.scoring(|engine, score| {
-            let edge = |(one, other): (u32, u32)| {
+            let mut edge = |(one, other): (u32, u32)| {
                 let weight = engine.partners.are_candidates(one, other).then(|| score(one, other).weight);
                 let (weight, known) = (weight.filter(|&weight| weight >= 0), engine.graph.weight(one, other));
                 #[cfg(test)]
                 let weight = if engine.mutant == Some(Mutant::KeepsEdges) { weight.or(known) } else { weight };
                 (weight != known).then_some((one, other, weight))
             };
-            pairs.into_iter().filter_map(edge).collect()
+            let mut edges = Vec::new();
+            for pairs in pairs.chunks(FETCHED) {
+                engine.fetch(pairs);
+                edges.extend(pairs.iter().filter_map(|&pair| edge(pair)));
+            }
+            edges
         })
+    }
+
+    /// Reads what scoring pairs will read.
+    fn fetch(&self, pairs: &[(u32, u32)]) {
+        self.partners.fetch(pairs);
+        self.graph.fetch(pairs);
+        self.contents.fields.fetch(pairs.iter().flat_map(|&(one, other)| [one, other]));
     }
 
     /// Changes edges and nodes, and solves every unit that could be another.

@@ -49,6 +49,7 @@ impl Bases {
         entries.sort_by_key(|entry| *entry);
         self.numbers = Entries::new(&entries);
         self.all = bases;
+        self.all.reserve_exact(self.all.len() / 8);
     }
 
     pub(super) fn get(&self, number: u32) -> &Base {

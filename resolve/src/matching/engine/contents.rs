@@ -10,13 +10,14 @@ mod filling;
 
 use super::super::compare::Value;
 use super::super::comparer::Fields;
-use super::super::field::{Field, SEPARATOR, normal_values};
+use super::super::field::{Field, SEPARATOR};
 use super::super::generic::signature;
 use super::super::hash::{FastMap, FastSet};
 use super::super::model::Model;
 use super::super::normalise::DayOrder;
 use super::super::role::Role;
-use dictionary::{Dictionary, identity};
+use super::ready::{Named, Reader, identity};
+use dictionary::Dictionary;
 
 /// A field's place in the model and the code of one of its values.
 pub(super) type Valued = (u8, u32);
@@ -25,6 +26,7 @@ pub(super) type Valued = (u8, u32);
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) fields: Fields,
+    pub(super) reader: Reader,
     dictionaries: Vec<Dictionary>,
     names: [Option<u8>; 3],
     /// What was received, where a cell differs from it.
@@ -46,6 +48,7 @@ impl Contents {
         let of = |role| model.fields.iter().position(|field| field.role == role).map(|place| place as u8);
         Self {
             fields: Fields::new(model.fields.iter().map(field).collect(), Vec::new()),
+            reader: Reader::new(model),
             dictionaries: model.fields.iter().map(Dictionary::new).collect(),
             names: [of(Role::GivenName), of(Role::FamilyName), of(Role::FullName)],
             received: FastMap::default(),
@@ -73,24 +76,19 @@ impl Contents {
 
     /// Takes in what an item was received with; what is known of its values
     /// may change by it.
-    pub(super) fn receive(&mut self, slot: u32, values: &[Option<String>], suspects: &mut Vec<Valued>) {
+    pub(super) fn receive(&mut self, slot: u32, cells: Vec<Vec<Named>>, suspects: &mut Vec<Valued>) {
+        let mut cells = cells.into_iter();
         for place in 0..self.width() {
-            let text = values.get(place).and_then(Option::as_deref).map_or("", str::trim);
-            let mut codes = Vec::new();
-            if !text.is_empty() {
-                let field = &self.fields.all[place];
-                normal_values(field.role, text, field.day_order, |normal| codes.push(normal));
-            }
-            let mut codes: Vec<u32> = codes.into_iter().map(|normal| self.intern(place, normal)).collect();
+            let cell = cells.next().unwrap_or_default();
+            let mut codes: Vec<u32> = cell.into_iter().map(|value| self.intern(place, value)).collect();
             codes.sort_unstable();
-            codes.dedup();
             self.replace(slot, place, &codes, suspects);
         }
     }
 
     /// Writes values into a slot without counting them among those of items.
     pub(super) fn probe(&mut self, slot: u32, values: &[Option<String>]) {
-        self.receive(slot, values, &mut Vec::new());
+        self.receive(slot, self.reader.cells(values), &mut Vec::new());
         self.write(slot);
     }
 
@@ -134,8 +132,8 @@ impl Contents {
     }
 
     /// The code of a value, a new one if need be; it is not used by it.
-    fn intern(&mut self, place: usize, normal: String) -> u32 {
-        let code = self.dictionaries[place].intern(&mut self.fields.all[place], normal);
+    fn intern(&mut self, place: usize, value: Named) -> u32 {
+        let code = self.dictionaries[place].intern(&mut self.fields.all[place], value);
         if self.dictionaries[place].uses(code) == 0 {
             self.released.push((place as u8, code));
         }
@@ -179,11 +177,10 @@ impl Contents {
     }
 
     fn identities(&self, place: usize, value: &str) -> Vec<u64> {
-        let mut identities = Vec::new();
-        if let Some(field) = self.fields.all.get(place) {
-            normal_values(field.role, value, field.day_order, |normal| identities.push(identity(&normal)));
+        if place >= self.width() {
+            return Vec::new();
         }
-        identities
+        self.reader.cell(place, value).into_iter().map(|value| value.identity).collect()
     }
 
     fn known(&self, place: usize, identities: &[u64]) -> Vec<Valued> {

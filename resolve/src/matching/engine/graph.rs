@@ -7,6 +7,7 @@ use super::super::decision::Decisions;
 use super::super::hash::{FastMap, FastSet};
 use super::lists::grow;
 use super::slots::Slots;
+use std::hint::black_box;
 use std::sync::Arc;
 
 const NOWHERE: u32 = u32::MAX;
@@ -68,6 +69,12 @@ impl Graph {
         // The later slot of the two is more likely at hand.
         let (from, to) = (one.max(other), one.min(other));
         self.edges[from as usize].iter().find(|edge| edge.0 == to).map(|(_, weight)| *weight)
+    }
+
+    /// Reads what tells the weights of pairs: loads that do not wait for each other.
+    pub(super) fn fetch(&self, pairs: &[(u32, u32)]) {
+        let some = |&(one, other): &(u32, u32)| self.edges[one.max(other) as usize].first().map_or(0, |edge| edge.0);
+        black_box(pairs.iter().fold(0, |sum, pair| sum ^ some(pair)));
     }
 
     /// Sets or takes away an edge.

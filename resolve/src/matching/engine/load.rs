@@ -9,7 +9,8 @@ use super::super::model::Scorer;
 use super::super::threads::map_parts;
 use super::apply::Draft;
 use super::slots::Slots;
-use super::{Change, Engine, Item};
+use super::ready::Step;
+use super::{Engine, Item};
 
 /// Pairs whose values are fetched together.
 const FETCHED: usize = 32;
@@ -18,14 +19,16 @@ impl Engine {
     /// Takes in items and decisions at once: what [`Engine::apply`] would come
     /// to, faster for many on an engine that never had any.
     pub fn load(&mut self, items: Vec<Item>, decisions: Vec<Decision>, threads: usize) {
-        let decisions = decisions.into_iter().map(Change::Decide);
+        let decisions = decisions.into_iter().map(Step::Decide);
         if !self.clusters.is_empty() {
-            self.apply(&decisions.chain(items.into_iter().map(Change::Put)).collect::<Vec<_>>());
+            let items = items.iter().map(|item| Step::Put(self.contents.reader.item(item)));
+            let steps = decisions.chain(items).collect();
+            self.take(steps);
             return;
         }
         let mut draft = Draft::default();
         for decision in decisions {
-            self.draft(&decision, &mut draft);
+            self.draft(decision, &mut draft);
         }
         let nodes = self.load_contents(items, threads);
         let keys = Keys::new(&self.contents.fields, threads);

@@ -25,6 +25,7 @@ mod members;
 mod pairs;
 mod partners;
 mod postings;
+pub(crate) mod ready;
 mod slots;
 mod solve;
 mod tally;
@@ -372,10 +373,10 @@ impl Engine {
         slot
     }
 
-    /// Makes room for so many slots and no more.
+    /// Makes room for so many slots, and for some more.
     fn make_room(&mut self, slots: usize) {
         self.contents.make_room(slots);
-        self.clusters.reserve_exact(slots);
+        self.clusters.reserve_exact(slots + slots / 8);
         self.graph.resize(slots);
         self.partners.resize(slots);
     }

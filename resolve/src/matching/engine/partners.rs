@@ -106,6 +106,11 @@ impl Partners {
         self.list(one).contains(&other) || self.list(other).contains(&one)
     }
 
+    /// Reads what tells whether pairs are candidates: loads that do not wait for each other.
+    pub(super) fn fetch(&self, pairs: &[(u32, u32)]) {
+        self.lists.fetch(pairs.iter().flat_map(|&(one, other)| [one, other]));
+    }
+
     /// The best partners of a slot, best first.
     pub(super) fn list(&self, slot: u32) -> &[u32] {
         self.lists.of(slot)
@@ -160,7 +165,7 @@ impl Partners {
         };
         let places: Vec<usize> = (0..met.slots.len()).filter(may_change).collect();
         let partners: Vec<u32> = places.iter().map(|&place| met.slots[place]).collect();
-        self.lists.fetch(&partners);
+        self.lists.fetch(partners.iter().copied());
         for (place, partner) in places.into_iter().zip(partners) {
             let offered = Ranked { slot, weight: met.weights[place], shared: met.shared[place] };
             if is_new {

@@ -15,6 +15,9 @@ use super::members::{Group, Members};
 use super::pairs::Pairs;
 use std::hint::black_box;
 
+/// Pairs of keys that are looked up together.
+const WARMED: usize = 64;
+
 /// A key that opened or closed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Block {
@@ -67,11 +70,21 @@ impl Postings {
     /// that later ones find all at hand.
     fn warm(&self, pairs: &[Paired]) {
         black_box(pairs.iter().fold(0, |sum, pair| sum ^ self.pairs[pair.rule].near(pair.hash)));
-        let likely = |pair: &Paired| Some((pair.rule, self.pairs[pair.rule].likely(pair.hash)?));
-        let likely: Vec<(usize, Group)> = pairs.iter().filter_map(likely).collect();
-        let carriers: Vec<u32> =
-            likely.into_iter().map(|(rule, group)| self.pairs[rule].members().some(group)).collect();
-        self.carried.lines.fetch(carriers.into_iter());
+        let mut found = [(0, Group::alone(0)); WARMED];
+        let mut carriers = [0; WARMED];
+        for pairs in pairs.chunks(WARMED) {
+            let mut count = 0;
+            for pair in pairs {
+                if let Some(group) = self.pairs[pair.rule].likely(pair.hash) {
+                    found[count] = (pair.rule, group);
+                    count += 1;
+                }
+            }
+            for (carrier, &(rule, group)) in carriers.iter_mut().zip(&found[..count]) {
+                *carrier = self.pairs[rule].members().some(group);
+            }
+            self.carried.lines.fetch(carriers[..count].iter().copied());
+        }
     }
 
     fn blocks(&self, numbers: &[u32]) -> Blocks {

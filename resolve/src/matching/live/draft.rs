@@ -1,5 +1,6 @@
 //! What a batch of changes does to groups, and what follows for clusters.
 
+use super::super::engine::ready::{Ready, Step};
 use super::super::engine::{Change, Engine as Core, Item, Regrouped};
 use super::super::hash::{FastMap, FastSet};
 use super::groups::Groups;
@@ -13,7 +14,7 @@ type Group = (Vec<u64>, bool);
 pub(super) struct Draft {
     before: FastMap<u64, Group>,
     /// Items that came or are others.
-    put: FastMap<u64, Item>,
+    put: FastMap<u64, Ready>,
     /// What stood for an item before it was taken out of its group.
     stood: FastMap<u64, u64>,
 }
@@ -32,8 +33,8 @@ impl Draft {
         }
     }
 
-    pub(super) fn put(&mut self, item: &Item) {
-        self.put.insert(item.id, item.clone());
+    pub(super) fn put(&mut self, item: Ready) {
+        self.put.insert(item.id, item);
     }
 
     pub(super) fn gone(&mut self, item: u64) {
@@ -46,11 +47,11 @@ impl Draft {
     }
 
     /// What changes among the items that stand for the others.
-    pub(super) fn inner(&mut self, groups: &mut Groups, core: &Core, changes: &[Change]) -> Vec<Change> {
+    pub(super) fn inner(&mut self, groups: &mut Groups, core: &Core, changes: &[Change]) -> Vec<Step> {
         let stood: FastSet<u64> = self.before.values().filter_map(|(items, _)| items.first()).copied().collect();
         let mut stand: Vec<(u64, u64)> = Vec::new();
         for &key in self.before.keys() {
-            stand.extend(groups.of_key(key).0.first().map(|&bearer| (bearer, key)));
+            stand.extend(groups.bearer_of(key).map(|bearer| (bearer, key)));
         }
         stand.sort_unstable();
         let stands: FastSet<u64> = stand.iter().map(|&(bearer, _)| bearer).collect();
@@ -59,26 +60,29 @@ impl Draft {
             if groups.bearer(item).is_none_or(|bearer| bearer == item) {
                 continue;
             }
-            let known = || core.received(item).map(|item| item.values);
-            let values = self.put.get(&item).map(|item| item.values.clone()).or_else(known);
-            groups.keep_cells(item, &values.unwrap_or_default());
+            if let Some(put) = self.put.get(&item) {
+                groups.keep_cells(item, &put.cells);
+            } else if let Some(known) = core.received(item) {
+                let cells = groups.reader.cells(&known.values);
+                groups.keep_cells(item, &cells);
+            }
         }
         let mut gone: Vec<u64> = stood.iter().copied().filter(|bearer| !stands.contains(bearer)).collect();
         gone.sort_unstable();
-        let mut inner: Vec<Change> = gone.into_iter().map(Change::Remove).collect();
+        let mut inner: Vec<Step> = gone.into_iter().map(Step::Remove).collect();
         for (bearer, key) in stand {
             if let Some(item) = self.put.remove(&bearer) {
-                inner.push(Change::Put(item));
+                inner.push(Step::Put(item));
             } else if !stood.contains(&bearer) {
                 let known = self.stood.get(&bearer).or_else(|| self.before[&key].0.first());
-                inner.extend(known.and_then(|&known| copy(groups, core, known, bearer)).map(Change::Put));
+                inner.extend(known.and_then(|&known| copy(groups, core, known, bearer)).map(Step::Put));
             }
         }
         for item in stands {
             groups.drop_cells(item);
         }
         let decisions = changes.iter().filter(|change| matches!(change, Change::Decide(_) | Change::Undo(_)));
-        inner.extend(decisions.cloned());
+        inner.extend(decisions.map(|change| groups.reader.step(change)));
         inner
     }
 
@@ -88,7 +92,7 @@ impl Draft {
         let stood: FastMap<u64, &Group> =
             self.before.values().filter_map(|group| Some((*group.0.first()?, group))).collect();
         let old = |bearer: u64| match stood.get(&bearer) {
-            Some(group) => (*group).clone(),
+            Some(group) => Some((*group).clone()),
             None => groups.members(bearer),
         };
         let new = |bearer: u64| groups.members(bearer);
@@ -96,7 +100,7 @@ impl Draft {
         let known: FastSet<u64> = after.iter().flatten().copied().collect();
         let mut seen: FastSet<u64> = FastSet::default();
         for key in self.before.keys() {
-            let Some(&bearer) = groups.of_key(*key).0.first() else { continue };
+            let Some(bearer) = groups.bearer_of(*key) else { continue };
             if known.contains(&bearer) || seen.contains(&bearer) {
                 continue;
             }
@@ -129,17 +133,18 @@ pub(super) fn one_after_the_other(one: Regrouped, other: Regrouped) -> Regrouped
 }
 
 /// An item that says what another says that the core holds, but for its devices.
-fn copy(groups: &Groups, core: &Core, known: u64, item: u64) -> Option<Item> {
+fn copy(groups: &Groups, core: &Core, known: u64, item: u64) -> Option<Ready> {
     let Item { values, limits, .. } = core.received(known)?;
-    Some(Item { id: item, values: groups.with_devices(item, values), node: groups.node(item), limits })
+    let cells = groups.reader.cells(&groups.with_devices(item, values));
+    Some(Ready { id: item, cells, node: groups.node(item), limits })
 }
 
 /// The items of a cluster of those that stand for others, sorted.
-pub(super) fn expanded(cluster: &[u64], members: impl Fn(u64) -> Group) -> Vec<u64> {
+pub(super) fn expanded(cluster: &[u64], members: impl Fn(u64) -> Option<Group>) -> Vec<u64> {
     let mut items = Vec::with_capacity(cluster.len());
     for &bearer in cluster {
         match members(bearer) {
-            (group, true) => items.extend(group),
+            Some((group, true)) => items.extend(group),
             _ => items.push(bearer),
         }
     }
@@ -148,9 +153,9 @@ pub(super) fn expanded(cluster: &[u64], members: impl Fn(u64) -> Group) -> Vec<u
 }
 
 /// Adds that cluster, and each item by itself that is not one with what stands for it.
-fn add_expanded(cluster: &[u64], members: impl Fn(u64) -> Group + Copy, to: &mut BTreeSet<Vec<u64>>) {
+fn add_expanded(cluster: &[u64], members: impl Fn(u64) -> Option<Group> + Copy, to: &mut BTreeSet<Vec<u64>>) {
     for &bearer in cluster {
-        if let (group, false) = members(bearer) {
+        if let Some((group, false)) = members(bearer) {
             to.extend(group.into_iter().filter(|&item| item != bearer).map(|item| vec![item]));
         }
     }

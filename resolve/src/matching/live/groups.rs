@@ -7,14 +7,15 @@
 
 use super::super::copies::{Content, counted};
 use super::super::decision::{Decision, Verdict};
+use super::super::engine::ready::{Named, Reader, Ready};
 use super::super::engine::{Change, Item, map_bytes};
-use super::super::field::normal_values;
-use super::super::hash::{FastMap, mix, ordered, text};
+use super::super::field::SEPARATOR;
+use super::super::hash::{FastMap, mix, ordered};
 use super::super::model::Model;
-use super::super::normalise::DayOrder;
 use super::super::role::Role;
 use super::super::threads::map_parts;
 use super::draft::Draft;
+use super::few::{Few, enter, leave};
 use std::collections::BTreeSet;
 
 /// Places beside those of fields.
@@ -33,56 +34,6 @@ struct Entry {
     is_limited: bool,
 }
 
-/// Items, mostly one.
-#[derive(Clone, Debug)]
-#[allow(clippy::box_collection, reason = "nearly all are one item, for which a map holds half as much")]
-enum Few {
-    One(u64),
-    Many(Box<BTreeSet<u64>>),
-}
-
-impl Few {
-    fn len(&self) -> usize {
-        match self {
-            Self::One(_) => 1,
-            Self::Many(items) => items.len(),
-        }
-    }
-
-    fn add(&mut self, item: u64) {
-        match self {
-            Self::One(one) if *one == item => {}
-            Self::One(one) => *self = Self::Many(Box::new(BTreeSet::from([*one, item]))),
-            Self::Many(items) => {
-                items.insert(item);
-            }
-        }
-    }
-
-    /// Takes one of several away.
-    fn take(&mut self, item: u64) {
-        let Self::Many(items) = self else { return };
-        items.remove(&item);
-        if let (1, Some(&one)) = (items.len(), items.first()) {
-            *self = Self::One(one);
-        }
-    }
-
-    fn items(&self) -> Vec<u64> {
-        match self {
-            Self::One(item) => vec![*item],
-            Self::Many(items) => items.iter().copied().collect(),
-        }
-    }
-
-    fn first(&self) -> u64 {
-        match self {
-            Self::One(item) => *item,
-            Self::Many(items) => items.first().copied().unwrap_or_default(),
-        }
-    }
-}
-
 /// Devices of an item, mostly one.
 #[derive(Clone, Debug)]
 enum Devices {
@@ -99,29 +50,16 @@ impl Devices {
     }
 }
 
-/// Adds an item to those of a key.
-fn enter(map: &mut FastMap<u64, Few>, key: u64, item: u64) {
-    map.entry(key).and_modify(|few| few.add(item)).or_insert(Few::One(item));
-}
-
-/// Takes an item from those of a key.
-fn leave(map: &mut FastMap<u64, Few>, key: u64, item: u64) {
-    match map.get_mut(&key) {
-        Some(Few::One(one)) if *one == item => {
-            map.remove(&key);
-        }
-        Some(few) => few.take(item),
-        None => {}
-    }
-}
-
 /// Which items say the same; see the head of this file.
 #[derive(Debug)]
 pub(super) struct Groups {
-    fields: Vec<(Role, DayOrder)>,
+    pub(super) reader: Reader,
+    roles: Vec<Role>,
     entries: FastMap<u64, Entry>,
     /// Items by what they say.
     by_content: FastMap<u64, Few>,
+    /// Groups of several, by what stands for each.
+    several: FastMap<u64, u64>,
     /// Groups of several that are one person.
     joined: FastMap<u64, bool>,
     /// Items by their nodes.
@@ -140,10 +78,11 @@ pub(super) struct Groups {
 
 impl Groups {
     pub(super) fn new(model: &Model) -> Self {
-        let field = |field: &super::super::FieldModel| (field.role, field.day_order.unwrap_or(DayOrder::DayFirst));
-        let (entries, by_content, joined, nodes, carriers, devices, cells, decisions, named) = Default::default();
-        let fields = model.fields.iter().map(field).collect();
-        Self { fields, entries, by_content, joined, nodes, carriers, devices, cells, decisions, named }
+        let (entries, by_content, several, joined, nodes) = Default::default();
+        let (carriers, devices, cells, decisions, named) = Default::default();
+        let reader = Reader::new(model);
+        let roles = reader.roles().collect();
+        Self { reader, roles, entries, by_content, several, joined, nodes, carriers, devices, cells, decisions, named }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -174,7 +113,8 @@ impl Groups {
 
     /// Takes in many items; returns those that stand for the others.
     pub(super) fn load(&mut self, items: Vec<Item>, threads: usize) -> Vec<Item> {
-        let read = map_parts(threads, &items, |items| items.iter().map(|item| self.read(item)).collect::<Vec<_>>());
+        let read = |item: &Item| self.read(&self.reader.item(item));
+        let read = map_parts(threads, &items, |items| items.iter().map(read).collect::<Vec<_>>());
         self.entries.reserve(items.len());
         self.by_content.reserve(items.len());
         self.nodes.reserve(items.len());
@@ -183,21 +123,21 @@ impl Groups {
         }
         for item in &items {
             let key = self.key(item.id);
-            enter(&mut self.by_content, key, item.id);
+            self.enter(key, item.id);
         }
         let (standing, copies): (Vec<Item>, Vec<Item>) =
             items.into_iter().partition(|item| self.bearer(item.id) == Some(item.id));
         for item in copies {
-            self.keep_cells(item.id, &item.values);
+            self.keep_cells(item.id, &self.reader.item(&item).cells);
         }
         standing
     }
 
     /// What an item says by itself, and its devices.
-    fn read(&self, item: &Item) -> (Entry, Vec<u64>) {
+    fn read(&self, item: &Ready) -> (Entry, Vec<u64>) {
         let (mut content, mut devices) = (Content::default(), Vec::new());
-        for (place, &(role, day_order)) in self.fields.iter().enumerate() {
-            let hashes = hashes(role, day_order, item.values.get(place)).into_iter();
+        for (place, (&role, cell)) in self.roles.iter().zip(&item.cells).enumerate() {
+            let hashes = cell.iter().map(|value| value.identity);
             if role == Role::Device {
                 devices.extend(hashes.map(|hash| ordered(place as u64, hash)));
             } else {
@@ -239,11 +179,11 @@ impl Groups {
         }
     }
 
-    /// Keeps the devices of an item that another stands for, as received.
-    pub(super) fn keep_cells(&mut self, item: u64, values: &[Option<String>]) {
-        let devices = self.fields.iter().enumerate().filter(|(_, (role, _))| *role == Role::Device);
-        let cells = devices.filter_map(|(place, _)| Some((place as u8, values.get(place)?.clone()?)));
-        let cells: Box<[(u8, String)]> = cells.collect();
+    /// Keeps the devices of an item that another stands for.
+    pub(super) fn keep_cells(&mut self, item: u64, cells: &[Vec<Named>]) {
+        let text = |cell: &[Named]| cell.iter().map(|value| value.text.as_str()).collect::<Vec<_>>().join(&SEPARATOR.to_string());
+        let devices = self.places_of_devices().filter(|&place| cells.get(place).is_some_and(|cell| !cell.is_empty()));
+        let cells: Box<[(u8, String)]> = devices.map(|place| (place as u8, text(&cells[place]))).collect();
         if !cells.is_empty() {
             self.cells.insert(item, cells);
         }
@@ -254,24 +194,24 @@ impl Groups {
         self.cells.remove(&item);
     }
 
+    fn places_of_devices(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.roles.len()).filter(|&place| self.roles[place] == Role::Device)
+    }
+
     /// Hashes of the devices of an item, each with its field.
     fn devices_of(&self, item: u64) -> &[u64] {
         self.devices.get(&item).map_or(&[], Devices::all)
     }
 
-    /// Devices of an item as they are compared, by field.
+    /// Devices of an item that another stands for, as they are compared, by field.
     pub(super) fn devices(&self, item: u64) -> impl Iterator<Item = (usize, Vec<String>)> + '_ {
-        let devices = self.fields.iter().enumerate().filter(|(_, (role, _))| *role == Role::Device);
-        devices.map(move |(place, &(role, day_order))| {
-            let mut own = Vec::new();
-            if let Some(cell) = self.cell(item, place) {
-                normal_values(role, &cell, day_order, |normal| own.push(normal));
-            }
-            (place, own)
+        self.places_of_devices().map(move |place| {
+            let cell = self.cell(item, place).unwrap_or_default();
+            (place, self.reader.cell(place, &cell).into_iter().map(|value| value.text).collect())
         })
     }
 
-    /// A device's cell of an item as it was received.
+    /// A device's cell of an item that another stands for.
     fn cell(&self, item: u64, place: usize) -> Option<String> {
         let cells = self.cells.get(&item)?;
         cells.iter().find(|(of, _)| usize::from(*of) == place).map(|(_, cell)| cell.clone())
@@ -279,10 +219,8 @@ impl Groups {
 
     /// Puts an item's own devices in place of those of another.
     pub(super) fn with_devices(&self, item: u64, mut values: Vec<Option<String>>) -> Vec<Option<String>> {
-        for (place, (role, _)) in self.fields.iter().enumerate() {
-            if *role == Role::Device {
-                values[place] = self.cell(item, place);
-            }
+        for place in self.places_of_devices() {
+            values[place] = self.cell(item, place);
         }
         values
     }
@@ -339,17 +277,46 @@ impl Groups {
         self.by_content.iter().filter(|(_, few)| few.len() > 1).map(|(&key, few)| (key, few.first())).collect()
     }
 
-    /// The items of the group that one stands for, and whether they are one person.
-    pub(super) fn members(&self, bearer: u64) -> (Vec<u64>, bool) {
-        self.of_key(self.key(bearer))
+    /// The items of the group that one stands for, and whether they are one person;
+    /// nothing if it is the only one.
+    pub(super) fn members(&self, bearer: u64) -> Option<(Vec<u64>, bool)> {
+        self.several.get(&bearer).map(|&key| self.of_key(key))
     }
 
     /// For how many items one counts that stands for others.
     pub(super) fn counts_for(&self, bearer: u64) -> u8 {
         match self.members(bearer) {
-            (items, true) => counted(items.len() as u32),
+            Some((items, true)) => counted(items.len() as u32),
             _ => 1,
         }
+    }
+
+    /// Adds an item to a group.
+    fn enter(&mut self, key: u64, item: u64) {
+        let before = self.bearer_of_many(key);
+        enter(&mut self.by_content, key, item);
+        self.note_several(key, before);
+    }
+
+    /// Takes an item out of a group.
+    fn leave(&mut self, key: u64, item: u64) {
+        let before = self.bearer_of_many(key);
+        leave(&mut self.by_content, key, item);
+        self.note_several(key, before);
+    }
+
+    /// Notes what stands for a group if it is of several, as another may have `before`.
+    fn note_several(&mut self, key: u64, before: Option<u64>) {
+        let now = self.bearer_of_many(key);
+        if now != before {
+            before.and_then(|bearer| self.several.remove(&bearer));
+            now.and_then(|bearer| self.several.insert(bearer, key));
+        }
+    }
+
+    /// The item that stands for a group.
+    pub(super) fn bearer_of(&self, key: u64) -> Option<u64> {
+        self.by_content.get(&key).map(Few::first)
     }
 
     /// The items of a group, and whether they are one person.
@@ -380,7 +347,8 @@ impl Groups {
     pub(super) fn draft(&mut self, change: &Change, draft: &mut Draft) {
         match change {
             Change::Put(item) => {
-                let (entry, devices) = self.read(item);
+                let item = self.reader.item(item);
+                let (entry, devices) = self.read(&item);
                 let mates = self.mates(item.id, item.node, &devices);
                 self.regroup(&mates, draft, |groups| {
                     groups.forget(item.id);
@@ -435,16 +403,19 @@ impl Groups {
             draft.take_out(item, key, || self.of_key(key));
         }
         for (item, key) in keys {
-            leave(&mut self.by_content, key, item);
+            self.leave(key, item);
             if self.by_content.get(&key).is_none_or(|few| few.len() < 2) {
                 self.joined.remove(&key);
             }
         }
         change(self);
-        for &item in items.iter().filter(|item| self.entries.contains_key(item)) {
+        for item in items {
+            if !self.entries.contains_key(&item) {
+                continue;
+            }
             let key = self.key(item);
             draft.touch(key, || self.of_key(key));
-            enter(&mut self.by_content, key, item);
+            self.enter(key, item);
         }
     }
 
@@ -481,16 +452,4 @@ fn named(verdict: &Verdict) -> Vec<(u64, u8)> {
         Verdict::Detach { item, .. } => vec![(*item, 0)],
         Verdict::Generic { .. } => Vec::new(),
     }
-}
-
-/// Hashes of the values of a cell, sorted.
-fn hashes(role: Role, day_order: DayOrder, cell: Option<&Option<String>>) -> Vec<u64> {
-    let mut hashes = Vec::new();
-    let cell = cell.and_then(Option::as_deref).map_or("", str::trim);
-    if !cell.is_empty() {
-        normal_values(role, cell, day_order, |normal| hashes.push(text(3, &normal)));
-        hashes.sort_unstable();
-        hashes.dedup();
-    }
-    hashes
 }

@@ -2,6 +2,7 @@
 //! it, the others are told apart by [`super::engine`].
 
 mod draft;
+mod few;
 mod groups;
 #[cfg(test)]
 mod tests;
@@ -71,8 +72,8 @@ impl Engine {
         for change in changes {
             self.groups.draft(change, &mut draft);
         }
-        let inner = draft.inner(&mut self.groups, &self.core, changes);
-        let regrouped = self.core.apply(&inner);
+        let steps = draft.inner(&mut self.groups, &self.core, changes);
+        let regrouped = self.core.take(steps);
         for &item in self.core.changed() {
             self.groups.touch(item, &mut draft);
         }
@@ -81,7 +82,7 @@ impl Engine {
             if let Some(bearer) = self.groups.bearer_of_many(key) {
                 self.judge(key, bearer);
             }
-            bearers.extend(self.groups.of_key(key).0.first());
+            bearers.extend(self.groups.bearer_of(key));
         }
         let counts = bearers.into_iter().map(|bearer| (bearer, self.groups.counts_for(bearer)));
         let recounted = self.core.count_for(counts);
@@ -102,7 +103,7 @@ impl Engine {
     #[must_use]
     pub fn cluster_of(&self, item: u64) -> Vec<u64> {
         let Some(bearer) = self.groups.bearer(item) else { return Vec::new() };
-        if bearer != item && !self.groups.members(bearer).1 {
+        if bearer != item && !self.groups.members(bearer).is_some_and(|(_, joined)| joined) {
             return vec![item];
         }
         draft::expanded(&self.core.cluster_of(bearer), |bearer| self.groups.members(bearer))

@@ -5,9 +5,10 @@ use super::super::super::FieldModel;
 use super::super::super::compare::Value;
 use super::super::super::field::{Field, SEVERAL};
 use super::super::super::generic::Limits;
-use super::super::super::hash::{FastMap, FastSet, text};
+use super::super::super::hash::{FastMap, FastSet};
 use super::super::super::table::MISSING;
 use super::super::members::{Group, Members};
+use super::super::ready::{Named, identity};
 use super::super::slots::Slots;
 use super::count;
 
@@ -37,11 +38,6 @@ pub(super) struct Dictionary {
 
 /// The slots that received each value of a field.
 pub(super) type Carriers = (Vec<Group>, Members);
-
-/// What identifies a value among those of its field.
-pub(super) fn identity(normal: &str) -> u64 {
-    text(4, normal)
-}
 
 impl Dictionary {
     /// Of a field of a model, without values.
@@ -100,19 +96,19 @@ impl Dictionary {
     }
 
     /// The code of a value, a new one if need be; it is not used by it.
-    pub(super) fn intern(&mut self, field: &mut Field, normal: String) -> u32 {
-        let identity = identity(&normal);
+    pub(super) fn intern(&mut self, field: &mut Field, value: Named) -> u32 {
+        let Named { identity, text } = value;
         if let Some(code) = self.code(field, identity) {
             return code;
         }
-        let code = self.add(field, normal, identity);
+        let code = self.add(field, text, identity);
         self.codes.insert(identity, code);
         code
     }
 
     /// The code of the value of an identity.
-    pub(super) fn code(&self, field: &Field, identity: u64) -> Option<u32> {
-        self.codes.get(identity, |code| self::identity(field.values[code as usize].text()))
+    pub(super) fn code(&self, field: &Field, wanted: u64) -> Option<u32> {
+        self.codes.get(wanted, |code| identity(field.values[code as usize].text()))
     }
 
     /// Adds a value that there is not; it is not found by its identity yet.
@@ -203,7 +199,7 @@ impl Dictionary {
 
     /// Takes in the codes of all values by their identities.
     pub(super) fn fill(&mut self, codes: impl Iterator<Item = (u32, u64)>) {
-        self.uses.shrink_to_fit();
+        self.uses.shrink_to(self.uses.len() * 9 / 8);
         self.codes = Slots::of(codes);
     }
 

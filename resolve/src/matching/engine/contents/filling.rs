@@ -8,7 +8,8 @@ use super::super::super::near;
 use super::super::super::table::MISSING;
 use super::super::super::threads::{map_each, map_parts};
 use super::super::Item;
-use super::dictionary::{Dictionary, identity};
+use super::super::ready::identity;
+use super::dictionary::Dictionary;
 use super::{Contents, Valued};
 
 /// One field of all items, in their order.
@@ -90,6 +91,7 @@ impl Contents {
             self.dictionaries[place].fill_carriers(carriers);
         }
         self.fields = Fields::new(fields, std::mem::take(&mut self.fields.records));
+        self.fields.make_room();
         self.fields.all.iter_mut().for_each(|field| field.codes = Vec::new());
         let slots: Vec<u32> = (0..order.len() as u32).collect();
         let signatures =
@@ -129,8 +131,10 @@ impl Contents {
             }
             read.add(place_among, &codes);
         }
-        read.field.values.shrink_to_fit();
-        read.field.bands.shrink_to_fit();
+        // Some room is left: to move what there is takes long.
+        let room = read.field.values.len() * 9 / 8;
+        read.field.values.shrink_to(room);
+        read.field.bands.shrink_to(room);
         read.dictionary.fill(read.codes_of.drain().map(|(identity, code)| (code, identity)));
         read
     }

@@ -48,7 +48,7 @@ impl Partners {
         let mut members = self.postings.slots(block);
         members.retain(|&member| member != slot);
         let among = Among::new(&members);
-        self.lists.fetch(&members);
+        self.lists.fetch(members.iter().copied());
         for &member in &members {
             for place in 0..self.lists.length(member) {
                 let partner = self.lists.rank(member, place).slot;
@@ -73,7 +73,7 @@ impl Partners {
     /// surely share; the pairs that a base key had while it was closed are gone.
     fn open(&mut self, block: &Block, stale: &FastSet<u32>, lookup: &mut Lookup, touched: &mut Touched) {
         let members = self.postings.slots(block);
-        self.lists.fetch(&members);
+        self.lists.fetch(members.iter().copied());
         let mut weights = Vec::new();
         for (index, &one) in members.iter().enumerate() {
             let others = &members[index + 1..];
