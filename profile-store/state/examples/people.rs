@@ -45,8 +45,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
     let mut given = std::env::args().skip(1);
     let file = given.next().ok_or("people FILE --key COLUMN --state FOLDER")?;
     let (key, drop, state, model) = Default::default();
-    let mut arguments =
-        Arguments { file, key, drop, state, load: 0, stream: 20_000, batch: 2_000, threads: 2, model };
+    let mut arguments = Arguments { file, key, drop, state, load: 0, stream: 20_000, batch: 2_000, threads: 2, model };
     while let Some(name) = given.next() {
         let mut value = || given.next().ok_or_else(|| format!("{name} needs a value"));
         match name.as_str() {
@@ -72,7 +71,8 @@ fn records(arguments: &Arguments) -> Result<Vec<LogValue>, Box<dyn Error>> {
     let most = arguments.load + arguments.stream;
     while records.len() < most && reader.read_record(&mut row)? {
         let cells = header.iter().map(String::as_str).zip(row.iter());
-        records.push(record(cells.filter(|(name, _)| !arguments.drop.iter().any(|dropped| dropped == name)), arguments));
+        records
+            .push(record(cells.filter(|(name, _)| !arguments.drop.iter().any(|dropped| dropped == name)), arguments));
     }
     Ok(records)
 }

@@ -86,6 +86,13 @@ impl Fields {
         }));
     }
 
+    /// Reads the values of a row: loads that do not wait for each other.
+    pub(crate) fn fetch_values(&self, row: u32) {
+        black_box(self.all.iter().zip(self.codes(row)).fold(0, |sum, (field, code)| {
+            field.values_of(code).iter().fold(sum, |sum, &code| sum ^ field.values[code as usize].text().len())
+        }));
+    }
+
     /// The codes of a row.
     pub(crate) fn codes(&self, row: u32) -> &[u32] {
         self.row(row).0

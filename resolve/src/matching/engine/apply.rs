@@ -3,12 +3,12 @@
 use super::super::hash::FastSet;
 use super::super::{Decision, Verdict};
 #[cfg(test)]
+use super::Change;
+#[cfg(test)]
 use super::Mutant;
 use super::contents::Valued;
 use super::partners::Touched;
 use super::ready::{Named, Ready, Step};
-#[cfg(test)]
-use super::Change;
 use super::{Engine, Regrouped};
 use std::collections::BTreeMap;
 
@@ -47,12 +47,15 @@ impl Engine {
         for step in steps {
             self.draft(step, &mut draft);
         }
-        let others = self.contents.settle(std::mem::take(&mut draft.dirty), std::mem::take(&mut draft.suspects));
+        let mut others = self.contents.settle(std::mem::take(&mut draft.dirty), std::mem::take(&mut draft.suspects));
+        // Those of one name meet the same partners: what was read for one is at hand for the next.
+        others.sort_by_cached_key(|&slot| self.contents.name(slot));
         self.forget_recycled();
         self.work.changed += others.len() as u64;
         self.changed = others.iter().map(|&slot| self.id(slot)).collect();
         let mut touched = Touched::default();
         for &slot in &others {
+            self.contents.fields.fetch_values(slot);
             let keys = self.weigher.keys(&self.contents.fields.all, self.contents.fields.codes(slot));
             self.partners.rekey(slot, &keys, &mut self.lookup, &mut touched);
         }

@@ -18,6 +18,7 @@ use super::super::normalise::DayOrder;
 use super::super::role::Role;
 use super::ready::{Named, Reader, identity};
 use dictionary::Dictionary;
+use std::hint::black_box;
 
 /// A field's place in the model and the code of one of its values.
 pub(super) type Valued = (u8, u32);
@@ -77,6 +78,7 @@ impl Contents {
     /// Takes in what an item was received with; what is known of its values
     /// may change by it.
     pub(super) fn receive(&mut self, slot: u32, cells: Vec<Vec<Named>>, suspects: &mut Vec<Valued>) {
+        self.fetch(&cells);
         let mut cells = cells.into_iter();
         for place in 0..self.width() {
             let cell = cells.next().unwrap_or_default();
@@ -84,6 +86,17 @@ impl Contents {
             codes.sort_unstable();
             self.replace(slot, place, &codes, suspects);
         }
+    }
+
+    /// Reads what finding values will read: loads that do not wait for each other.
+    fn fetch(&self, cells: &[Vec<Named>]) {
+        let values = || cells.iter().zip(&self.dictionaries).zip(&self.fields.all);
+        black_box(values().fold(0, |sum, ((cell, dictionary), _)| {
+            cell.iter().fold(sum, |sum, value| sum ^ dictionary.near(value.identity))
+        }));
+        black_box(values().fold(0, |sum, ((cell, dictionary), field)| {
+            cell.iter().fold(sum, |sum, value| sum ^ dictionary.likely(field, value.identity))
+        }));
     }
 
     /// Writes values into a slot without counting them among those of items.
@@ -272,6 +285,13 @@ impl Contents {
         let keep = |code: &u32| !dictionary.is_generic(*code) && !self.is_detached(slot, place, *code);
         let received = self.received(slot, place);
         self.fields.all[place].compared(received.into_iter().filter(keep))
+    }
+
+    /// The codes of a slot's names, by which like slots are put together.
+    pub(super) fn name(&self, slot: u32) -> [u32; 3] {
+        let [given, family, whole] = self.names;
+        let codes = self.fields.codes(slot);
+        [family, whole, given].map(|place| place.map_or(0, |place| codes[place as usize]))
     }
 
     fn sign(&self, slot: u32) -> u32 {

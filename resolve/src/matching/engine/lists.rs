@@ -233,6 +233,11 @@ impl Lists {
         black_box(slots.fold((0, 0), |sum, slot| (sum.0 ^ ends(slot).0, sum.1 ^ ends(slot).1)));
     }
 
+    /// Reads the floors of many lists, likewise.
+    pub(super) fn fetch_floors(&self, slots: &[u32]) {
+        black_box(slots.iter().fold(0, |sum, &slot| sum ^ self.floors[slot as usize]));
+    }
+
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.all.capacity() * size_of::<List>() + self.floors.capacity() * size_of::<u16>()

@@ -8,8 +8,8 @@ use super::super::keys::Keys;
 use super::super::model::Scorer;
 use super::super::threads::map_parts;
 use super::apply::Draft;
-use super::slots::Slots;
 use super::ready::Step;
+use super::slots::Slots;
 use super::{Engine, Item};
 
 /// Pairs whose values are fetched together.

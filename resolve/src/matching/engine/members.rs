@@ -39,6 +39,8 @@ struct Large {
     count: u32,
     /// Some slot of them, at hand without a look at chapters.
     some: u32,
+    /// The first slot of the last chapter.
+    last: u32,
     chapters: Vec<Vec<u32>>,
 }
 
@@ -78,8 +80,7 @@ impl Members {
             return Group::alone(slot);
         }
         let Some(size) = SIZES.iter().position(|&size| slots.len() <= size) else {
-            let chapters = slots.chunks(CHAPTER * 3 / 4).map(<[u32]>::to_vec).collect();
-            return self.put_large(Large { count: slots.len() as u32, some: slots[0], chapters });
+            return self.put_large(Large::of(slots));
         };
         let places = &mut self.sizes[size];
         let place = self.free[size].pop().map_or(places.len(), |place| place as usize * SIZES[size]);
@@ -167,6 +168,18 @@ impl Members {
         }
     }
 
+    /// What lies at the ends of a group, to have it at hand.
+    pub(super) fn ends(&self, group: Group) -> u32 {
+        match group.size() {
+            0 => group.0,
+            LARGE => self.large[group.place()].count,
+            size => {
+                let places = &self.sizes[size - 1][group.place() * SIZES[size - 1]..][..SIZES[size - 1]];
+                places[0] ^ places[places.len() - 1]
+            }
+        }
+    }
+
     /// Adds a slot that is not in a group; returns the group that it is then.
     pub(super) fn add(&mut self, group: Group, slot: u32) -> Group {
         let size = group.size();
@@ -179,11 +192,13 @@ impl Members {
             self.sizes[size - 1][group.place() * SIZES[size - 1] + count] = slot;
             return group;
         }
-        let mut slots = self.slots(&group).to_vec();
-        slots.push(slot);
+        let mut grown = [FREE; SIZES[SIZES.len() - 1] + 1];
+        grown[..count].copy_from_slice(self.slots(&group));
+        grown[count] = slot;
+        let slots = &mut grown[..=count];
         slots.sort_unstable();
         self.give_up(group);
-        self.group(&slots)
+        self.group(slots)
     }
 
     /// Takes out a slot that is in a group; returns the group that is left.
@@ -223,11 +238,23 @@ impl Members {
 }
 
 impl Large {
+    /// Of sorted slots.
+    fn of(slots: &[u32]) -> Self {
+        let chapters = slots.chunks(CHAPTER * 3 / 4).map(<[u32]>::to_vec).collect();
+        let mut large = Self { count: slots.len() as u32, some: slots[0], last: 0, chapters };
+        large.note_last();
+        large
+    }
+
+    fn note_last(&mut self) {
+        self.last = self.chapters.last().map_or(0, |chapter| chapter[0]);
+    }
+
     /// The chapter a slot belongs into.
     fn chapter(&self, slot: u32) -> usize {
         // Slots mostly come in order, and looking at all chapters waits for memory.
         let last = self.chapters.len() - 1;
-        if self.chapters[last][0] <= slot {
+        if self.last <= slot {
             return last;
         }
         self.chapters.partition_point(|chapter| chapter[0] <= slot).saturating_sub(1)
@@ -251,6 +278,9 @@ impl Large {
             chapter.shrink_to_fit();
             self.chapters.insert(number + 1, upper);
         }
+        if place == 0 || self.chapters.len() > number + 1 {
+            self.note_last();
+        }
     }
 
     fn remove(&mut self, slot: u32) {
@@ -264,6 +294,7 @@ impl Large {
             if slot == self.some {
                 self.some = self.chapters[0][0];
             }
+            self.note_last();
         }
     }
 }

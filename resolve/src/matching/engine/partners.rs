@@ -39,9 +39,6 @@ pub(super) struct Touched {
     pub(super) left: Pairs,
 }
 
-/// Partners that room is made for at first, each as often as keys are shared.
-const GATHERED: usize = 512;
-
 #[derive(Debug)]
 pub(super) struct Partners {
     bounds: Bounds,
@@ -49,6 +46,8 @@ pub(super) struct Partners {
     lists: Lists,
     postings: Postings,
     tally: Tally,
+    /// Room for partners, kept for the next that are met.
+    scratch: Met,
     /// What was done so far.
     pub(super) done: Done,
     #[cfg(test)]
@@ -64,13 +63,21 @@ pub(super) struct Done {
 }
 
 /// The partners of a slot in open keys.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Met {
     slots: Vec<u32>,
     /// Open keys shared with each, see [`Ranked`].
     shared: Vec<u8>,
     /// What the base keys weigh that are shared with each.
     weights: Vec<u16>,
+}
+
+impl Met {
+    fn clear(&mut self) {
+        self.slots.clear();
+        self.shared.clear();
+        self.weights.clear();
+    }
 }
 
 impl Partners {
@@ -81,6 +88,7 @@ impl Partners {
             lists: Lists::new(bounds.partners),
             postings: Postings::new(rules, bounds.open),
             tally: Tally::default(),
+            scratch: Met::default(),
             done: Done::default(),
             #[cfg(test)]
             mutant: None,
@@ -138,8 +146,8 @@ impl Partners {
     /// Gives a slot other keys, none to take it out. Adds to `touched` every
     /// pair whose standing may be another, and every candidate pair of the slot.
     pub(super) fn rekey(&mut self, slot: u32, keys: &[Key], lookup: &mut Lookup, touched: &mut Touched) {
-        let mut old = self.met(&self.postings.blocks_of(slot), Some(slot));
         let is_new = self.postings.carried.lines.is_empty(slot);
+        let mut old = if is_new { Met::default() } else { self.met(&self.postings.blocks_of(slot), Some(slot)) };
         let moved = self.postings.rekey(slot, keys);
         let mut new = self.met(&moved.blocks, Some(slot));
         self.done.met += new.slots.len() as u64;
@@ -152,6 +160,7 @@ impl Partners {
             self.adjust(partner, slot, None, &mut stale, touched);
         }
         self.tell(slot, &new, is_new, &mut stale, touched);
+        self.scratch = new;
         #[cfg(test)]
         let moved = if self.mutant == Some(Mutant::ForgetsBlocks) { Moved::default() } else { moved };
         self.follow(slot, &moved, stale, lookup, touched);
@@ -163,6 +172,7 @@ impl Partners {
             let partner = met.slots[place];
             !self.lists.is_below(partner, met.weights[place]) || (!is_new && self.lists.all(partner).contains(&slot))
         };
+        self.lists.fetch_floors(&met.slots);
         let places: Vec<usize> = (0..met.slots.len()).filter(may_change).collect();
         let partners: Vec<u32> = places.iter().map(|&place| met.slots[place]).collect();
         self.lists.fetch(partners.iter().copied());
@@ -178,7 +188,8 @@ impl Partners {
 
     /// Partners in those of these keys that are open.
     fn met(&mut self, blocks: &Blocks, slot: Option<u32>) -> Met {
-        let mut met = Met { slots: Vec::with_capacity(GATHERED), ..Met::default() };
+        let mut met = std::mem::take(&mut self.scratch);
+        met.clear();
         self.postings.gather(blocks, &mut met.slots);
         self.tally.count(&mut met.slots, slot, &mut met.shared);
         met

@@ -115,6 +115,9 @@ impl Postings {
     /// Adds the carriers of those keys that are open, each as often as it carries one.
     pub(super) fn gather(&self, blocks: &Blocks, slots: &mut Vec<u32>) {
         let open = self.carried.open;
+        // Loads that do not wait for each other, before those that are used.
+        black_box(blocks.alone.iter().fold(0, |sum, &group| sum ^ self.carriers.ends(group)));
+        black_box(blocks.paired.iter().fold(0, |sum, &(rule, group)| sum ^ self.pairs[rule].members().ends(group)));
         blocks.alone.iter().for_each(|&group| self.carriers.gather(group, open, slots));
         blocks.paired.iter().for_each(|&(rule, group)| self.pairs[rule].members().gather(group, open, slots));
     }

@@ -25,6 +25,11 @@ impl Slots {
         Some(self.0.value(at))
     }
 
+    /// Some slot of a number near this one, to have it at hand.
+    pub(super) fn near(&self, number: u64) -> u64 {
+        self.0.near(mix(number))
+    }
+
     /// Adds a slot of a number that none has.
     pub(super) fn insert(&mut self, number: u64, slot: u32) {
         self.0.insert(entry(mix(number), slot));

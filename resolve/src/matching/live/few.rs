@@ -1,4 +1,4 @@
-//! Sets of items that mostly are of one.
+//! Sets that mostly are of one: items of a key, devices of an item.
 
 use super::super::hash::FastMap;
 use std::collections::BTreeSet;
@@ -49,6 +49,22 @@ impl Few {
         match self {
             Self::One(item) => *item,
             Self::Many(items) => items.first().copied().unwrap_or_default(),
+        }
+    }
+}
+
+/// Devices of an item, mostly one.
+#[derive(Clone, Debug)]
+pub(super) enum Devices {
+    One(u64),
+    Several(Box<[u64]>),
+}
+
+impl Devices {
+    pub(super) fn all(&self) -> &[u64] {
+        match self {
+            Self::One(device) => std::slice::from_ref(device),
+            Self::Several(devices) => devices,
         }
     }
 }

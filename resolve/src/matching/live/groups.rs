@@ -15,7 +15,7 @@ use super::super::model::Model;
 use super::super::role::Role;
 use super::super::threads::map_parts;
 use super::draft::Draft;
-use super::few::{Few, enter, leave};
+use super::few::{Devices, Few, enter, leave};
 use std::collections::BTreeSet;
 
 /// Places beside those of fields.
@@ -32,22 +32,6 @@ struct Entry {
     content: Content,
     node: u64,
     is_limited: bool,
-}
-
-/// Devices of an item, mostly one.
-#[derive(Clone, Debug)]
-enum Devices {
-    One(u64),
-    Several(Box<[u64]>),
-}
-
-impl Devices {
-    fn all(&self) -> &[u64] {
-        match self {
-            Self::One(device) => std::slice::from_ref(device),
-            Self::Several(devices) => devices,
-        }
-    }
 }
 
 /// Which items say the same; see the head of this file.
@@ -105,6 +89,7 @@ impl Groups {
             + few(&self.by_content)
             + few(&self.nodes)
             + few(&self.carriers)
+            + map_bytes(&self.several)
             + map_bytes(&self.devices)
             + several.sum::<usize>()
             + map_bytes(&self.cells)
@@ -181,7 +166,9 @@ impl Groups {
 
     /// Keeps the devices of an item that another stands for.
     pub(super) fn keep_cells(&mut self, item: u64, cells: &[Vec<Named>]) {
-        let text = |cell: &[Named]| cell.iter().map(|value| value.text.as_str()).collect::<Vec<_>>().join(&SEPARATOR.to_string());
+        let text = |cell: &[Named]| {
+            cell.iter().map(|value| value.text.as_str()).collect::<Vec<_>>().join(&SEPARATOR.to_string())
+        };
         let devices = self.places_of_devices().filter(|&place| cells.get(place).is_some_and(|cell| !cell.is_empty()));
         let cells: Box<[(u8, String)]> = devices.map(|place| (place as u8, text(&cells[place]))).collect();
         if !cells.is_empty() {

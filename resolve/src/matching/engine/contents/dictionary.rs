@@ -111,6 +111,16 @@ impl Dictionary {
         self.codes.get(wanted, |code| identity(field.values[code as usize].text()))
     }
 
+    /// Some code near that of an identity, to have it at hand.
+    pub(super) fn near(&self, identity: u64) -> u64 {
+        self.codes.near(identity)
+    }
+
+    /// Length of the value that likely is that of an identity, to have it at hand.
+    pub(super) fn likely(&self, field: &Field, identity: u64) -> usize {
+        self.codes.get(identity, |_| true).map_or(0, |code| field.values[code as usize].text().len())
+    }
+
     /// Adds a value that there is not; it is not found by its identity yet.
     pub(super) fn add(&mut self, field: &mut Field, normal: String, identity: u64) -> u32 {
         let rare = field.measure.bands() - 1;

@@ -39,6 +39,7 @@ impl Partners {
             let entered = after.iter().filter(|partner| !before.contains(partner));
             touched.left.extend(left.map(|&partner| pair(stale, partner)));
             touched.entered.extend(entered.map(|&partner| pair(stale, partner)));
+            self.scratch = met;
         }
     }
 
