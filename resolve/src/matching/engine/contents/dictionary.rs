@@ -118,7 +118,7 @@ impl Dictionary {
 
     /// Length of the value that likely is that of an identity, to have it at hand.
     pub(super) fn likely(&self, field: &Field, identity: u64) -> usize {
-        self.codes.get(identity, |_| true).map_or(0, |code| field.values[code as usize].text().len())
+        self.codes.get(identity, |_| identity).map_or(0, |code| field.values[code as usize].text().len())
     }
 
     /// Adds a value that there is not; it is not found by its identity yet.
