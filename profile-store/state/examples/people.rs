@@ -6,7 +6,11 @@
 //!
 //! A folder that is there goes on where it ended. Times are of the processor as
 //! well, where the system counts them: they hold on a busy machine.
-#![allow(clippy::cast_precision_loss, reason = "figures are printed, not computed with")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "figures are printed, not computed with, and batches are small"
+)]
 
 use std::error::Error;
 use std::path::Path;
