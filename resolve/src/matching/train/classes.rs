@@ -82,7 +82,9 @@ impl Trainer {
             let (alike, levels) = probabilities[bundle].split_at_mut(exact);
             let equal: f64 = levels.iter().sum();
             alike.fill(0.0);
-            levels.iter_mut().for_each(|level| *level /= equal.max(f64::MIN_POSITIVE));
+            for level in levels {
+                *level /= equal.max(f64::MIN_POSITIVE);
+            }
             pairs *= equal * (1.0 - chance.fields[field][0]);
         }
         let hold = vec![FIXED; self.bundles.len()];
