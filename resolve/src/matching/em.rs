@@ -18,8 +18,6 @@ pub(crate) struct Mixture {
     /// By class and bundle: pairs the prior counts for, per pair observed, on
     /// top of a fixed number.
     pub(crate) hold: Vec<Vec<f64>>,
-    /// The most that the share of each class may be; the last takes what is above.
-    pub(crate) most: Vec<f64>,
 }
 
 /// Weight of the prior, in pairs.
@@ -130,19 +128,12 @@ fn maximise(counts: &Counts, prior: &Mixture) -> Mixture {
         levels
     };
     let classes = counts.levels.iter().zip(&prior.probabilities).zip(&prior.hold);
-    let mut shares: Vec<f64> =
-        counts.classes.iter().zip(&prior.most).map(|(pairs, most)| (pairs / total).min(*most)).collect();
-    let above = 1.0 - shares.iter().sum::<f64>();
-    if let Some(last) = shares.last_mut().filter(|_| above > 0.0) {
-        *last += above;
-    }
     Mixture {
-        shares,
+        shares: counts.classes.iter().map(|pairs| pairs / total).collect(),
         probabilities: classes
             .map(|((counts, prior), hold)| counts.iter().zip(prior).zip(hold).map(bundle).collect())
             .collect(),
         hold: prior.hold.clone(),
-        most: prior.most.clone(),
     }
 }
 
@@ -169,7 +160,6 @@ mod tests {
                 shares: vec![0.05, 0.95],
                 probabilities: vec![vec![vec![1.0, 0.2, 0.8]; 3], vec![vec![1.0, 0.9, 0.1]; 3]],
                 hold: vec![vec![0.0; 3]; 2],
-                most: vec![1.0; 2],
             };
             let found = fit(&planted(share, agree), &prior);
             assert!((found.shares[0] - share).abs() < 0.01, "{found:?}");
@@ -180,26 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn a_class_has_no_greater_share_than_it_may() {
-        let mut prior = Mixture {
-            shares: vec![0.05, 0.95],
-            probabilities: vec![vec![vec![1.0, 0.2, 0.8]; 3], vec![vec![1.0, 0.9, 0.1]; 3]],
-            hold: vec![vec![0.0; 3]; 2],
-            most: vec![1.0; 2],
-        };
-        assert!(fit(&planted(0.3, [0.8, 0.2]), &prior).shares[0] > 0.28);
-        prior.most[0] = 0.1;
-        let shares = fit(&planted(0.3, [0.8, 0.2]), &prior).shares;
-        assert!((shares[0] - 0.1).abs() < 1e-9 && (shares[1] - 0.9).abs() < 1e-9, "{shares:?}");
-    }
-
-    #[test]
     fn an_empty_sample_leaves_the_prior() {
         let prior = Mixture {
             shares: vec![0.5, 0.5],
             probabilities: vec![vec![vec![1.0, 0.5, 0.5]]; 2],
             hold: vec![vec![0.0]; 2],
-            most: vec![1.0; 2],
         };
         let found = fit(&Sample { patterns: Vec::new() }, &prior);
         assert_eq!(found.probabilities, prior.probabilities);

@@ -316,12 +316,10 @@ impl Trainer {
     /// pairs have in common `by_chance`, and chance ends as what `random` ones have.
     fn model(&self, observed: &Counted, by_chance: &Counted, random: &Counted, keys: &KeyWeights) -> (Model, Sample) {
         let chance = self.chance(by_chance);
-        let (names, mut prior) = self.prior(&chance);
+        let (names, prior) = self.prior(&chance);
         let patterns = observed.iter().map(|(pattern, pairs)| (self.levels(pattern), *pairs)).collect();
         let sample = Sample { patterns: telling(patterns) };
         let sampled: f64 = sample.patterns.iter().map(|(_, pairs)| pairs).sum();
-        let taken = observed.iter().map(|(_, pairs)| pairs).sum::<f64>() / self.candidates.max(1) as f64;
-        prior.most.iter_mut().for_each(|most| *most = (*most * taken / sampled.max(1.0)).min(1.0));
         let mut fitted = fit(&sample, &prior);
         if let Some(last) = fitted.probabilities.last_mut() {
             last.clone_from(&chance.bundles);
@@ -333,8 +331,6 @@ impl Trainer {
         }
         let class = |((name, pairs), probabilities)| Class { name, pairs, probabilities };
         let mut classes: Vec<Class> = names.into_iter().zip(pairs).zip(fitted.probabilities).map(class).collect();
-        // Among all pairs, chance has as many namesakes as there are.
-        classes.retain(|class| class.name != classes::NAMESAKES);
         let chance = self.chance_alone(random, &mut classes);
         sharpen(&mut classes, &self.identifiers(&chance), &sample, self.candidates as f64 / sampled.max(1.0));
         let model = Model {

@@ -21,12 +21,8 @@ const BIRTH_SHARE: f64 = 0.05;
 /// in pairs of the prior per pair observed. Left free, these classes take over
 /// matches with a damaged field; fixed, they miss what relatives share.
 const STRANGER_HOLD: f64 = 1.0;
-/// A hold that leaves nothing to what is observed.
-const FIXED: f64 = 1e9;
 /// The class of those who live together.
 const HOUSEHOLD: &str = "household";
-/// The class of strangers of one name.
-pub(super) const NAMESAKES: &str = "namesakes";
 
 /// In a bundle of one field: the level of values that differ.
 const DIFFERENT: usize = 1;
@@ -40,8 +36,6 @@ struct Prior {
     probabilities: Vec<Vec<f64>>,
     /// How strongly each bundle is held to that, in pairs per pair observed.
     hold: Vec<f64>,
-    /// The most pairs of all that may come about so.
-    most: f64,
 }
 
 impl Trainer {
@@ -51,7 +45,6 @@ impl Trainer {
         let all: Vec<usize> = (0..self.fields.len()).collect();
         let mut classes = vec![self.free("match", self.seeded(&all, 1.0, chance))];
         classes.extend((0..self.bundles.len()).flat_map(|bundle| self.strangers(bundle, chance)));
-        classes.extend(self.namesakes(chance));
         classes.extend(self.household(chance));
         classes.push(self.free("chance", chance.bundles.clone()));
         let rest = 1.0 - START_SHARE * (classes.len() - 1) as f64;
@@ -59,43 +52,13 @@ impl Trainer {
         if let Some(last) = start.last_mut() {
             *last = rest.max(START_SHARE);
         }
-        let (mut names, mut probabilities, mut hold, mut most) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut names, mut probabilities, mut hold) = (Vec::new(), Vec::new(), Vec::new());
         for class in classes {
             names.push(class.name);
             probabilities.push(class.probabilities);
             hold.push(class.hold);
-            most.push(class.most);
         }
-        (names, Mixture { shares: start, probabilities, hold, most })
-    }
-
-    /// Strangers of one name, where it is told in parts that are compared apart: rules
-    /// that look at names propose them, and in files of many people they outnumber
-    /// matches. They are those of chance who have both parts in common, no more.
-    fn namesakes(&self, chance: &Chance) -> Option<Prior> {
-        let parts = [Role::GivenName, Role::FamilyName].map(|role| self.fullest(role, chance));
-        let [Some(given), Some(family)] = parts else { return None };
-        let (mut probabilities, mut pairs) = (chance.bundles.clone(), self.pairs());
-        for bundle in [given, family] {
-            let field = self.bundles[bundle][0];
-            let exact = 1 + usize::from(self.measures[field].exact());
-            let (alike, levels) = probabilities[bundle].split_at_mut(exact);
-            let equal: f64 = levels.iter().sum();
-            alike.fill(0.0);
-            for level in levels {
-                *level /= equal.max(f64::MIN_POSITIVE);
-            }
-            pairs *= equal * (1.0 - chance.fields[field][0]);
-        }
-        let hold = vec![FIXED; self.bundles.len()];
-        Some(Prior { name: NAMESAKES.to_owned(), probabilities, hold, most: pairs })
-    }
-
-    /// The bundle of the field of a role that is missing least, if it has but this one.
-    fn fullest(&self, role: Role, chance: &Chance) -> Option<usize> {
-        let missing = |bundle: &usize| chance.fields[self.bundles[*bundle][0]][0];
-        let of_role = |bundle: &usize| matches!(self.bundles[*bundle][..], [field] if self.fields[field].role == role);
-        (0..self.bundles.len()).filter(of_role).min_by(|one, other| missing(one).total_cmp(&missing(other)))
+        (names, Mixture { shares: start, probabilities, hold })
     }
 
     /// People who live together, if the fields can tell that: they have a family name
@@ -119,7 +82,6 @@ impl Trainer {
             name: HOUSEHOLD.to_owned(),
             probabilities: self.bundles.iter().enumerate().map(bundle).collect(),
             hold: (0..self.bundles.len()).map(|place| if is_held(place) { STRANGER_HOLD } else { 0.0 }).collect(),
-            most: f64::INFINITY,
         })
     }
 
@@ -146,7 +108,7 @@ impl Trainer {
 
     /// A class that is held to nothing.
     fn free(&self, name: &str, probabilities: Vec<Vec<f64>>) -> Prior {
-        Prior { name: name.to_owned(), probabilities, hold: vec![0.0; self.bundles.len()], most: f64::INFINITY }
+        Prior { name: name.to_owned(), probabilities, hold: vec![0.0; self.bundles.len()] }
     }
 
     /// Strangers who share a bundle and all else by chance; those whose addresses
@@ -165,7 +127,7 @@ impl Trainer {
         if with_mail {
             self.without_equal_mail(bundle, &mut probabilities[bundle]);
         }
-        vec![Prior { name: self.bundle_name(bundle), probabilities, hold, most: f64::INFINITY }]
+        vec![Prior { name: self.bundle_name(bundle), probabilities, hold }]
     }
 
     /// Strangers whose addresses of mail are alike, being made of a name that they
@@ -189,7 +151,7 @@ impl Trainer {
         let is_free = |bundle: usize| bundle == mail || self.tells(bundle, part_of_mail);
         let hold = (0..self.bundles.len()).map(|bundle| if is_free(bundle) { 0.0 } else { STRANGER_HOLD }).collect();
         let called = format!("{} + {}", self.bundle_name(mail), self.bundle_name(name));
-        Prior { name: called, probabilities, hold, most: f64::INFINITY }
+        Prior { name: called, probabilities, hold }
     }
 
     /// Takes equal addresses of mail out of what strangers share who share more than
