@@ -127,9 +127,7 @@ impl State {
         }
         Ok(matches)
     }
-}
 
-impl State {
     /// Whether a decision about a value has an effect: its field is compared, or
     /// joins by itself. A kind that is neither `user_id` nor of a source is one
     /// only once the value was seen: any name may be a kind.

@@ -251,7 +251,7 @@ impl Groups {
     /// The item that stands for one, if that is there.
     pub(super) fn bearer(&self, item: u64) -> Option<u64> {
         self.entries.get(&item)?;
-        self.by_content.get(&self.key(item)).map(Few::first)
+        self.bearer_of(self.key(item))
     }
 
     /// The item that stands for those of a group of several.
@@ -261,7 +261,7 @@ impl Groups {
 
     /// Groups of several and what stands for each.
     pub(super) fn many(&self) -> Vec<(u64, u64)> {
-        self.by_content.iter().filter(|(_, few)| few.len() > 1).map(|(&key, few)| (key, few.first())).collect()
+        self.several.iter().map(|(&bearer, &key)| (key, bearer)).collect()
     }
 
     /// The items of the group that one stands for, and whether they are one person;
