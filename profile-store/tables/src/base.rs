@@ -7,7 +7,7 @@ use crate::shown::Shown;
 use crate::{Error, Result, TableName, TableSettings};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Notify, watch};
@@ -55,7 +55,10 @@ pub(crate) struct Base {
     pub(crate) news: Notify,
     /// The writer must act at once.
     pub(crate) urgent: Notify,
-    flush: AtomicBool,
+    /// Flushes that were asked for.
+    flushes: AtomicU64,
+    /// How many of them are done.
+    flushed: watch::Sender<u64>,
     trouble: Mutex<Option<String>>,
     /// Files that no version needs, and since when.
     pub(crate) unneeded: Mutex<HashMap<String, Instant>>,
@@ -80,7 +83,8 @@ impl Base {
             recorded: watch::Sender::new(recorded),
             news: Notify::new(),
             urgent: Notify::new(),
-            flush: AtomicBool::new(false),
+            flushes: AtomicU64::new(0),
+            flushed: watch::Sender::new(0),
             trouble: Mutex::new(None),
             unneeded: Mutex::new(HashMap::new()),
             last_tail_bytes: Mutex::new(0),
@@ -143,13 +147,26 @@ impl Base {
         Ok((delta.files()?, recorded(&delta, &self.shared)?))
     }
 
-    pub(crate) fn request_flush(&self) {
-        self.flush.store(true, Ordering::Release);
+    /// Asks the writer to commit all that changed so far; returns the number of the request.
+    pub(crate) fn request_flush(&self) -> u64 {
+        let number = self.flushes.fetch_add(1, Ordering::AcqRel) + 1;
         self.urgent.notify_one();
+        number
     }
 
-    pub(crate) fn take_flush(&self) -> bool {
-        self.flush.swap(false, Ordering::AcqRel)
+    /// The last flush that was asked for, if it is not done.
+    pub(crate) fn flush_wanted(&self) -> Option<u64> {
+        let asked = self.flushes.load(Ordering::Acquire);
+        (asked > *self.flushed.borrow()).then_some(asked)
+    }
+
+    /// Notes that what was asked for up to this flush is committed.
+    pub(crate) fn set_flushed(&self, number: u64) {
+        self.flushed.send_replace(number);
+    }
+
+    pub(crate) fn watch_flushed(&self) -> watch::Receiver<u64> {
+        self.flushed.subscribe()
     }
 
     pub(crate) fn set_trouble(&self, trouble: Option<String>) {

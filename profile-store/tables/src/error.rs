@@ -75,6 +75,12 @@ pub enum Error {
         /// The offset that was asked for.
         end: u64,
     },
+    /// A table still has rows to commit when it was waited for: wait longer, or look at its errors.
+    #[error("the table {table} has not committed all that changed")]
+    Uncommitted {
+        /// The table.
+        table: TableName,
+    },
     /// A metric cannot be registered: a mistake in this program.
     #[error("register metrics")]
     Metrics(#[from] prometheus::Error),

@@ -168,6 +168,20 @@ impl Tables {
         Ok(())
     }
 
+    /// Shows queries the rows that the state changed so far; the writers do so by themselves, a moment later.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] if a row cannot be laid out, [`Error::State`] if the state cannot be read.
+    pub async fn show_changes(self: &Arc<Self>) -> Result<()> {
+        let tables = Arc::clone(self);
+        let show = move || {
+            let limit = tables.shared.settings.commit_rows_max;
+            tables.replaced.iter().try_for_each(|table| table.refresh(limit).and(Ok(())))?;
+            tables.changes.refresh()
+        };
+        tokio::task::spawn_blocking(show).await?
+    }
+
     async fn wait_for_room(&self) -> Result<()> {
         let limit = self.shared.settings.tail_bytes_max;
         let mut bytes = self.shared.tail_bytes.subscribe();
@@ -200,16 +214,12 @@ impl Tables {
     /// Commits every table up to `ends`, the next offset of each partition.
     ///
     /// # Errors
-    /// [`Error::Lagging`] names a table and partition that did not reach its end in time.
+    /// [`Error::Lagging`] names a table and partition that did not reach its end in time,
+    /// [`Error::Uncommitted`] a table that did but has other rows to commit.
     pub async fn flush(&self, ends: &[u64], timeout: Duration) -> Result<()> {
         match tokio::time::timeout(timeout, self.reach(ends)).await {
             Ok(reached) => reached,
-            Err(_) => Err(self.laggard(ends).unwrap_or(Error::Lagging {
-                table: TableName::Events,
-                partition: 0,
-                recorded: 0,
-                end: 0,
-            })),
+            Err(_) => Err(self.laggard(ends)),
         }
     }
 
@@ -221,7 +231,12 @@ impl Tables {
             let _ = arrivals.changed().await;
         }
         if self.running.load(Ordering::Acquire) {
-            self.all().for_each(|table| table.base().request_flush());
+            // Positions alone do not tell: those of a state that was made again are where they were, its rows are not.
+            let asked: Vec<_> = self.all().map(|table| (table.base().request_flush(), table)).collect();
+            for (number, table) in asked {
+                // The sender lives as long as the table.
+                let _ = table.base().watch_flushed().wait_for(|&done| done >= number).await;
+            }
         } else {
             // A request would wait for writers that start later, and make them commit at once.
             for table in self.all() {
@@ -239,12 +254,16 @@ impl Tables {
         Ok(())
     }
 
-    fn laggard(&self, ends: &[u64]) -> Option<Error> {
-        self.all().find_map(|table| {
+    fn laggard(&self, ends: &[u64]) -> Error {
+        let behind = self.all().find_map(|table| {
             let recorded = table.base().recorded();
             let behind = (0..).zip(recorded.iter().zip(ends)).find(|(_, (recorded, end))| recorded < end);
             let (partition, (&recorded, &end)) = behind?;
             Some(Error::Lagging { table: table.base().name, partition, recorded, end })
+        });
+        behind.unwrap_or_else(|| {
+            let busy = self.all().find(|table| table.base().flush_wanted().is_some());
+            Error::Uncommitted { table: busy.map_or(TableName::Events, |table| table.base().name) }
         })
     }
 

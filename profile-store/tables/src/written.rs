@@ -55,8 +55,12 @@ pub(crate) trait Written: Send + Sync + 'static {
 
 /// One turn of a table: rows, then files.
 fn turn(table: &dyn Written, due: Due) -> Result<()> {
-    table.act(due)?;
     let base = table.base();
+    let wanted = base.flush_wanted();
+    table.act(due)?;
+    if let (Due::Flush, Some(number)) = (due, wanted) {
+        base.set_flushed(number);
+    }
     if base.delta().since_checkpoint() >= base.settings().checkpoint_every {
         let version = base.delta().checkpoint()?;
         vacuum::vacuum(base, version)?;
@@ -88,7 +92,7 @@ pub(crate) async fn write(table: Arc<dyn Written>, shutdown: CancellationToken) 
             () = spaced => {}
             () = tokio::time::sleep(wait) => {}
         }
-        let due = if table.base().take_flush() { Due::Flush } else { Due::News };
+        let due = if table.base().flush_wanted().is_some() { Due::Flush } else { Due::News };
         let begun = Instant::now();
         match one_turn(&table, due).await {
             Ok(()) => {

@@ -117,6 +117,25 @@ async fn a_writer_shows_changes_before_it_commits_them() {
     writers.await.unwrap();
 }
 
+/// A state that is made again stands where it stood, and every row of it is to be written.
+#[tokio::test]
+async fn a_flush_waits_for_rows_that_no_position_tells_of() {
+    let bench = Bench::new(quiet()).await;
+    bench.take(0, vec![person(1, "free")]).await;
+    bench.flush().await;
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let writers = bench.tables.spawn(shutdown.clone());
+    for plan in ["paid", "gold"] {
+        let position = bench.state.position(0).unwrap();
+        bench.state.apply(0, position, vec![(position, person(1, plan))], Mode::Live).unwrap();
+        bench.tables.flush(&[position], support::MINUTE).await.unwrap();
+        assert_eq!(plans(&bench), [plan]);
+        assert!(bench.tables.read_view().tables["profiles"].tail.is_empty(), "{plan}");
+    }
+    shutdown.cancel();
+    writers.await.unwrap();
+}
+
 #[tokio::test]
 async fn traits_are_columns_of_their_types() {
     let declared = [("score", TraitType::Float), ("vip", TraitType::Boolean)];
