@@ -3,15 +3,20 @@
 
 use crate::input::{Columns, FileTable, Input, Selection, record_hash_in};
 use crate::{Error, Result};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use tributary_resolve::matching::{Column, Label};
+
+/// Contradictions that are told by their rows.
+const CONTRADICTIONS_SHOWN: usize = 10;
 
 /// The pairs of a file of labels.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
     /// Pairs of rows of the input, and the answer; none if nobody could tell.
     pub(crate) pairs: Vec<(u32, u32, Option<bool>)>,
+    /// Row of each in the file of labels, from 1, the header not counted.
+    rows: Vec<usize>,
     /// Pairs of records that are not in the input.
     pub(crate) unknown: usize,
     /// Pairs of a record and itself.
@@ -22,7 +27,8 @@ pub(crate) struct Judged {
 /// in `input`, and those nobody could tell, are left out, which is noted.
 pub(crate) fn read_labels(path: Option<&Path>, input: &mut Input) -> Result<Vec<Label>> {
     let Some(path) = path else { return Ok(Vec::new()) };
-    let judged = Judged::read(path, input)?;
+    let mut judged = Judged::read(path, input)?;
+    input.notes.extend(judged.drop_contradictions().into_iter().map(|said| format!("{}: {said}", path.display())));
     let hash = |row: u32| input.table.records[row as usize];
     let label = |&(one, other, answer): &(u32, u32, Option<bool>)| {
         Some(Label { one: hash(one), other: hash(other), is_match: answer? })
@@ -63,12 +69,46 @@ impl Judged {
             match (found(source, one), found(other_source, other)) {
                 (Some(one), Some(other)) if one != other => {
                     judged.pairs.push((one.min(other), one.max(other), answer));
+                    judged.rows.push(row + 1);
                 }
                 (Some(_), Some(_)) => judged.same += 1,
                 _ => judged.unknown += 1,
             }
         }
         Ok(judged)
+    }
+
+    /// Leaves out pairs that are judged both ways, as nothing tells which answer is right;
+    /// says which they are.
+    fn drop_contradictions(&mut self) -> Option<String> {
+        let mut rows_of: BTreeMap<(u32, u32), [Vec<usize>; 2]> = BTreeMap::new();
+        for (&(one, other, answer), &row) in self.pairs.iter().zip(&self.rows) {
+            if let Some(answer) = answer {
+                rows_of.entry((one, other)).or_default()[usize::from(answer)].push(row);
+            }
+        }
+        rows_of.retain(|_, rows| rows.iter().all(|rows| !rows.is_empty()));
+        let mut found: Vec<Vec<usize>> = rows_of.values().map(|rows| rows.concat()).collect();
+        if found.is_empty() {
+            return None;
+        }
+        let is_kept: Vec<bool> =
+            self.pairs.iter().map(|(one, other, _)| !rows_of.contains_key(&(*one, *other))).collect();
+        let mut kept = is_kept.iter();
+        self.pairs.retain(|_| kept.next() == Some(&true));
+        kept = is_kept.iter();
+        self.rows.retain(|_| kept.next() == Some(&true));
+        for rows in &mut found {
+            rows.sort_unstable();
+        }
+        found.sort_unstable();
+        let shown = found.iter().take(CONTRADICTIONS_SHOWN).map(|rows| {
+            let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+            rows.join(" and ")
+        });
+        let (count, shown) = (found.len(), shown.collect::<Vec<_>>().join(", "));
+        let more = if count > CONTRADICTIONS_SHOWN { ", ..." } else { "" };
+        Some(format!("{count} pairs are labelled both match and non-match and left out, in rows {shown}{more}"))
     }
 }
 

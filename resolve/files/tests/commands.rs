@@ -209,6 +209,14 @@ fn labels_refine_a_model_and_those_of_unknown_records_are_left_out() {
     let (_, printed) = ran(&args);
     assert!(printed.contains("labels.csv: 1 pairs are of records that are not in the files"), "{printed}");
     assert!(printed.contains("labels.csv: 1 pairs are of a record and itself"), "{printed}");
+    assert!(!printed.contains("both match and non-match"), "{printed}");
+    let twice = "record_key_l,record_key_r,is_match\n1,2,0\n3,4,no\n2,1,yes\n5,6,1\n5,6,unsure\n1,2,0\n";
+    folder.write("labels.csv", twice);
+    args.out = folder.path("twice.csv");
+    let (_, printed) = ran(&args);
+    let said = "labels.csv: 1 pairs are labelled both match and non-match and left out, in rows 1 and 3 and 6";
+    assert!(printed.contains(said), "{printed}");
+    assert!(printed.contains("labels.csv: 1 pairs are not decided: left out"), "{printed}");
     folder.write("labels.csv", "record_key_l,record_key_r,is_match\n1,2,perhaps\n");
     args.out = folder.path("other.csv");
     let message = common::refused(&args).to_string();
