@@ -219,9 +219,10 @@ impl ConfigCommand {
         match self {
             Self::Check { file } => {
                 let config = Config::load(&file)?;
+                settings::check_trait_names(&config)?;
                 pull::sources(&config)?;
                 webhooks::mounted(&config)?;
-                settings::matcher(&config.identity)?;
+                settings::matcher(&config)?;
                 Ok(writeln!(std::io::stdout(), "{}: ok, {} sources", file.display(), config.sources.len())?)
             }
             Self::Schema => {

@@ -27,10 +27,20 @@ pub fn sources(config: &Config) -> anyhow::Result<Vec<Arc<dyn Source>>> {
     let mut sources: Vec<Arc<dyn Source>> = Vec::new();
     for source in &config.sources {
         if let Configured::File(file) = source {
-            sources.push(Arc::new(FileReader::new(file)?));
+            sources.push(Arc::new(FileReader::new(file).map_err(|error| placed(config, error))?));
         }
     }
     Ok(sources)
+}
+
+/// Says of a setting that cannot be used where it stands in the configuration.
+pub fn placed(config: &Config, error: tributary_connectors::Error) -> anyhow::Error {
+    match error {
+        tributary_connectors::Error::Setting { source_name, key, reason } => {
+            config.wrong_in_source(&source_name, key, reason).into()
+        }
+        other => other.into(),
+    }
 }
 
 fn named(config: &Config, name: &str) -> anyhow::Result<Arc<dyn Source>> {
@@ -204,4 +214,18 @@ fn store(path: &Path, cursor: &Cursor) -> anyhow::Result<()> {
         bail!("no folder for {}", path.display())
     };
     crate::data_dir::write_durably(folder, &name.to_string_lossy(), &serde_json::to_vec(cursor)?, 0o600)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_time_zone_is_named_with_its_line() {
+        let text = "sources:\n- name: crm\n  type: file\n  path: a.csv\n  record: identify\n  key: Id\n  timezone: Mars/Olympus";
+        let config = Config::parse(text, "t.yaml").unwrap();
+        let error = sources(&config).err().unwrap().to_string();
+        assert!(error.starts_with("t.yaml:7: sources[0].timezone: "), "{error}");
+        assert!(error.contains("Mars/Olympus"), "{error}");
+    }
 }

@@ -107,7 +107,7 @@ async fn open_state(path: std::path::PathBuf, settings: &Settings, log: &dyn Log
         format!("open the state {path}: if it is damaged, delete that folder, and it is made again from the tables")
     };
     let said = advice(&path);
-    let matcher = matcher(&settings.config.identity)?;
+    let matcher = matcher(&settings.config)?;
     tokio::task::spawn_blocking(move || State::open(&path, id, options, matcher)).await?.context(said)
 }
 

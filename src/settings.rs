@@ -3,13 +3,13 @@
 use crate::cli::RunArgs;
 use crate::data_dir::DataDir;
 use anyhow::{Context as _, bail};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tributary_config::{Config, IdKey, IdentityMode, IdentitySettings, LogSettings, Source, SurvivorshipRule};
+use tributary_config::{Config, IdKey, IdentityMode, LogSettings, Source, SurvivorshipRule};
 use tributary_identity_files::blocking_rules;
 use tributary_ingest::gateway::{HttpSource, Limits};
 use tributary_log::{EmbeddedLog, EmbeddedOptions, KafkaLog, KafkaOptions, Log};
@@ -56,6 +56,7 @@ impl Settings {
     /// If the file is wrong, or the admin port would be open to others without a token.
     pub fn load(args: &RunArgs) -> anyhow::Result<Self> {
         let config = args.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
+        check_trait_names(&config)?;
         let admin = args.admin.unwrap_or(config.admin.listen);
         if !admin.ip().is_loopback() && config.admin.token.is_none() {
             bail!("the admin port {admin} is beyond loopback: set admin.token in the configuration, or use 127.0.0.1");
@@ -210,24 +211,43 @@ impl Settings {
     }
 }
 
+/// Refuses settings of one trait under two names: `Age` and `age` are one.
+///
+/// # Errors
+/// Names the second of the two.
+pub fn check_trait_names(config: &Config) -> anyhow::Result<()> {
+    let (traits, survivorship) = (config.traits.keys(), config.survivorship.traits.keys());
+    for (section, names) in [("traits", traits.collect::<Vec<_>>()), ("survivorship.traits", survivorship.collect())] {
+        let mut known = BTreeMap::new();
+        for name in names {
+            if let Some(other) = known.insert(fold_trait_name(name), name) {
+                let reason = format!("the same trait as {other:?}: give one of the two");
+                return Err(config.wrong(&format!("{section}.{name}"), reason).into());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The matcher that the configured mode of identity needs.
 ///
 /// # Errors
 /// If the model cannot be read.
-pub fn matcher(identity: &IdentitySettings) -> anyhow::Result<Option<Box<dyn Matcher>>> {
+pub fn matcher(config: &Config) -> anyhow::Result<Option<Box<dyn Matcher>>> {
+    let identity = &config.identity;
     if identity.mode == IdentityMode::Deterministic {
         return Ok(None);
     }
     let mut model = match &identity.model {
         None => Model::people().clone(),
         Some(path) => {
-            let said = || format!("read the matching model {}", path.display());
+            let said = || config.wrong("identity.model", format!("read the matching model {}", path.display()));
             let text = std::fs::read_to_string(path).with_context(said)?;
             ModelFile::from_json(&text).and_then(ModelFile::trained).with_context(said)?
         }
     };
     if let Some(keys) = &identity.keys {
-        model.rules = blocking_rules(keys).context("identity.keys")?;
+        model.rules = blocking_rules(keys).map_err(|error| config.wrong("identity.keys", error.to_string()))?;
     }
     let matcher = ModelMatcher::new(model, identity.cut, threads()?).context("make the matcher of identity")?;
     Ok(Some(Box::new(matcher)))
@@ -251,4 +271,23 @@ fn generated_key(name: &str, folder: &DataDir) -> anyhow::Result<String> {
         println!("write key of source {name}: {key}");
     }
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<&str>) {
+        let refused = check_trait_names(&Config::parse(text, "t.yaml").unwrap()).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn two_names_of_one_trait_are_refused() {
+        check("traits: {age: integer, name: string}", None);
+        let same = "t.yaml:3: traits.age: the same trait as \"Age\": give one of the two";
+        check("traits:\n  Age: string\n  age: integer", Some(same));
+        let same = "t.yaml:2: survivorship.traits.firstName: the same trait as \"First Name\": give one of the two";
+        check("survivorship: {traits: {\"First Name\": first,\n firstName: longest}}", Some(same));
+    }
 }

@@ -1,6 +1,6 @@
 //! The whole configuration: reading, defaults, validation, JSON Schema.
 
-use crate::document::{Document, join};
+use crate::document::{Document, Places, join};
 use crate::source::{RawSource, RawWebhook};
 use crate::validate::{is_name, validate_source};
 use crate::{
@@ -41,6 +41,9 @@ pub struct Config {
     pub tables: TableSettings,
     /// Folder of everything that is stored.
     pub data_dir: PathBuf,
+    /// Where its file says what.
+    #[serde(skip)]
+    places: Places,
 }
 
 /// The configuration without a file: everything embedded, one http source
@@ -58,6 +61,7 @@ impl Default for Config {
             survivorship: SurvivorshipSettings::default(),
             tables: TableSettings::default(),
             data_dir: PathBuf::from(DATA_DIR),
+            places: Places::default(),
         }
     }
 }
@@ -135,7 +139,7 @@ impl Config {
             None => Self::default().sources,
             Some(values) => read_sources(&document, values)?,
         };
-        let config = Self {
+        let mut config = Self {
             sources,
             log: raw.log.map_or_else(|| Ok(LogSettings::default()), |value| read_log(&document, value))?,
             ingest: raw.ingest,
@@ -145,9 +149,25 @@ impl Config {
             survivorship: raw.survivorship,
             tables: raw.tables,
             data_dir: raw.data_dir,
+            places: Places::default(),
         };
         config.validate().map_err(|(key, reason)| document.wrong(&key, reason))?;
+        config.places = document.into_places();
         Ok(config)
+    }
+
+    /// The error of a setting that only those who use it can tell to be wrong.
+    #[must_use]
+    pub fn wrong(&self, key: &str, reason: impl Into<String>) -> Error {
+        self.places.wrong(key, reason)
+    }
+
+    /// The same for a setting of the source of this name.
+    #[must_use]
+    pub fn wrong_in_source(&self, name: &str, key: &str, reason: impl Into<String>) -> Error {
+        let place = self.sources.iter().position(|source| source.name() == name);
+        let section = place.map_or_else(|| format!("source {name}"), |index| format!("sources[{index}]"));
+        self.wrong(&join(&section, key), reason)
     }
 
     /// Returns the JSON Schema of the file.
@@ -239,6 +259,7 @@ impl Config {
             ("ingest", limits.iter().all(|&limit| limit > 0), "a limit of 0 would refuse everything"),
             ("ingest.event_bytes_max", ingest.event_bytes_max <= ingest.batch_bytes_max, "more than batch_bytes_max"),
             ("admin.token", !token_empty, "empty"),
+            ("data_dir", !self.data_dir.as_os_str().is_empty(), "empty"),
             ("admin.listen", !admin_open, "beyond loopback the admin port needs `admin.token`"),
             ("identity.cut", self.identity.cut > 0.0 && self.identity.cut <= 1.0, "not above 0 and at most 1"),
             ("identity.generic_after", self.identity.generic_after > 0, "not at least 1"),

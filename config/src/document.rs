@@ -16,25 +16,29 @@ const DEPTH_MAX: usize = 32;
 
 /// A parsed file.
 pub struct Document {
-    /// Name of the file, for errors.
-    file: String,
     /// The value.
     pub value: Value,
+    /// Where its keys are.
+    places: Places,
+}
+
+/// Where the keys of a file are.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// Name of the file, for errors.
+    file: String,
     /// Line of each path (`sources[0].name`).
     lines: HashMap<String, usize>,
 }
 
-impl Document {
-    /// Parses `text`; relative paths in `${file:PATH}` start from the folder of `file`.
-    ///
-    /// # Errors
-    /// [`Error::Yaml`], and [`Error::Setting`] if a substitution fails.
-    pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let mut reader = Reader { parser: Parser::new_from_str(text), file, lines: HashMap::new() };
-        let value = reader.document()?;
-        Ok(Self { file: file.to_owned(), value, lines: reader.lines })
+/// Two configurations that say the same are equal, wherever they say it.
+impl PartialEq for Places {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
+}
 
+impl Places {
     /// Returns an error at `key`: on its line, or its nearest parent's.
     pub fn wrong(&self, key: &str, reason: impl Into<String>) -> Error {
         let mut place = key;
@@ -48,6 +52,30 @@ impl Document {
             }
         };
         Error::Setting { file: self.file.clone(), line, key: key.to_owned(), reason: reason.into() }
+    }
+}
+
+impl Document {
+    /// Parses `text`; relative paths in `${file:PATH}` start from the folder of `file`.
+    ///
+    /// # Errors
+    /// [`Error::Yaml`], and [`Error::Setting`] if a substitution fails.
+    pub fn parse(text: &str, file: &str) -> Result<Self> {
+        // Some editors put a mark of the byte order before the first key.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut reader = Reader { parser: Parser::new_from_str(text), file, lines: HashMap::new() };
+        let value = reader.document()?;
+        Ok(Self { value, places: Places { file: file.to_owned(), lines: reader.lines } })
+    }
+
+    /// Returns an error at `key`, as [`Places::wrong`].
+    pub fn wrong(&self, key: &str, reason: impl Into<String>) -> Error {
+        self.places.wrong(key, reason)
+    }
+
+    /// Forgets the value.
+    pub fn into_places(self) -> Places {
+        self.places
     }
 
     /// Reads the value at path `at` as a `T`.

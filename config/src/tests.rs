@@ -108,6 +108,10 @@ fn errors_name_file_line_and_key() {
         ("sources: [{name: m, type: sendgrid}]", "sources[0]: missing field `public_key`"),
         ("sources: [{name: m, type: webhook, record: identify}]", "sources[0].secret: needed"),
         ("sources: [{name: m, type: webhook, record: track, secret: x}]", "sources[0].event: needed"),
+        (
+            "sources:\n- {name: m, type: sendgrid, public_key: k, path: \"/a?b=1\"}",
+            "t.yaml:2: sources[0].path: holds what no path of a URL does",
+        ),
         ("log:\n  type: embedded\n  partitions: 0", "t.yaml:3: log.partitions: not between"),
         (
             "sources: [{name: m, type: webhook, record: identify, secret: x, message_id: id}]",
@@ -116,6 +120,11 @@ fn errors_name_file_line_and_key() {
         ("identity: {blocked_values: {Mail: [x]}}", "identity.blocked_values.Mail: \"Mail\" is not of the form"),
         ("log: {type: kafka}", "log: missing field `brokers`"),
         ("admin:\n  listen: 0.0.0.0:1", "t.yaml:2: admin.listen: beyond loopback"),
+        ("data_dir: \"\"", "t.yaml:1: data_dir: empty"),
+        (
+            "sources: [{name: a, type: file, path: a.csv, record: identify, key: \"\"}]",
+            "t.yaml:1: sources[0].key: empty",
+        ),
         ("identity:\n  id_key: 12zz", "t.yaml:2: identity.id_key: not 32 hexadecimal"),
         ("traits:\n  age: number", "t.yaml:2: traits.age: unknown variant `number`"),
         (
@@ -178,6 +187,11 @@ fn what_two_sources_share_is_refused() {
         let error = wrong(text);
         assert!(error.contains(expected), "{text:?}: {error}");
     }
+}
+
+#[test]
+fn a_mark_of_the_byte_order_is_no_part_of_a_key() {
+    assert_eq!(Config::parse("\u{feff}data_dir: /tmp/x", "t").unwrap().data_dir, PathBuf::from("/tmp/x"));
 }
 
 #[test]

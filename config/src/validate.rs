@@ -23,7 +23,7 @@ pub(crate) fn validate_source(source: &Source) -> Checked {
         Source::File(file) => validate_file(file),
         Source::Sendgrid(sendgrid) => {
             unless(!sendgrid.public_key.trim().is_empty(), "public_key", "empty")?;
-            unless(sendgrid.path.starts_with('/'), "path", "does not start with /")
+            validate_path(&sendgrid.path)
         }
         Source::Webhook(webhook) => validate_webhook(webhook),
     }
@@ -31,6 +31,7 @@ pub(crate) fn validate_source(source: &Source) -> Checked {
 
 fn validate_file(file: &FileSource) -> Checked {
     unless(is_name(&file.stream), "stream", "not of the form [a-z0-9_-]+")?;
+    unless(!file.key.is_empty(), "key", "empty: name the column of the row's own key")?;
     unless(file.delimiter.is_ascii(), "delimiter", "not an ASCII character")?;
     validate_record(file.record, file.event.is_some(), !file.properties.is_empty())?;
     let is_object = file.record == RecordType::Object;
@@ -40,11 +41,18 @@ fn validate_file(file: &FileSource) -> Checked {
     unless(kind_is_name, "object.type", "not of the form [a-z0-9_-]+")
 }
 
+/// Refuses a path that no request can have.
+fn validate_path(path: &str) -> Checked {
+    unless(path.starts_with('/'), "path", "does not start with /")?;
+    let is_of_path = |c: char| c.is_ascii_graphic() && !"?#\"<>\\^`{|}".contains(c);
+    unless(path.chars().all(is_of_path), "path", "holds what no path of a URL does: percent-encode it")
+}
+
 fn validate_webhook(webhook: &WebhookSource) -> Checked {
     let mapping = &webhook.mapping;
     let keys = !webhook.secrets.is_empty() && webhook.secrets.iter().all(|key| !key.expose().is_empty());
     unless(keys, "secret", "needed, and not empty: a webhook without a signature is refused")?;
-    unless(webhook.path.starts_with('/'), "path", "does not start with /")?;
+    validate_path(&webhook.path)?;
     let is_person = matches!(mapping.record, RecordType::Identify | RecordType::Track);
     unless(is_person, "record", "neither `identify` nor `track`")?;
     validate_record(mapping.record, mapping.event.is_some(), !mapping.properties.is_empty())?;

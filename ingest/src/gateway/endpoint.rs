@@ -28,6 +28,17 @@ pub(crate) enum Endpoint {
     Webhook(usize),
 }
 
+/// Whether a path is the gateway's own: a webhook there would get nothing.
+///
+/// ```
+/// use tributary_ingest::gateway::is_own_path;
+/// assert!(is_own_path("/v1/track/") && !is_own_path("/webhooks/nps"));
+/// ```
+#[must_use]
+pub fn is_own_path(path: &str) -> bool {
+    Endpoint::of(path, std::iter::empty()).is_some()
+}
+
 impl Endpoint {
     /// Finds what stands behind `path`; our own paths go before those of webhooks.
     pub(crate) fn of<'w>(path: &str, webhooks: impl Iterator<Item = &'w str>) -> Option<Self> {

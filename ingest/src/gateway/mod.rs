@@ -39,6 +39,7 @@ use tributary_log::Log;
 use tributary_serve::Answers;
 
 pub use crate::limits::Limits;
+pub use endpoint::is_own_path;
 pub use source::HttpSource;
 
 /// What the gateway works with; cheap to clone.
