@@ -23,7 +23,7 @@ const VALUE_SEPARATOR: &str = "\u{1f}";
 /// Attributes, what they are to a model, and the traits they are read from:
 /// the reserved traits of the Segment specification and their usual spellings.
 /// Stored items name an attribute by its place: a new one comes last.
-const ATTRIBUTES: [(&str, Role, &[&str]); 12] = [
+const ATTRIBUTES: [(&str, Role, &[&str]); 15] = [
     ("given_name", Role::GivenName, &["first_name", "given_name", "firstname", "forename"]),
     ("family_name", Role::FamilyName, &["last_name", "family_name", "lastname", "surname"]),
     ("full_name", Role::FullName, &["name", "full_name", "fullname"]),
@@ -36,7 +36,13 @@ const ATTRIBUTES: [(&str, Role, &[&str]); 12] = [
     ("region", Role::Region, &["state", "region", "province"]),
     ("national_id", Role::NationalId, &["national_id", "ssn", "social_security_number"]),
     ("company", Role::Text, &["company", "company_name", "organization", "organisation", "employer"]),
+    ("country", Role::Text, &["country", "country_code"]),
+    ("title", Role::Text, &["title", "job_title"]),
+    ("gender", Role::Text, &["gender", "sex"]),
 ];
+
+/// What an address has parts of.
+const OF_ADDRESS: [&str; 7] = ["street", "house_number", "second_line", "city", "postcode", "region", "country"];
 
 /// Cells that identifiers stand in. Stored items name a cell by its place.
 const CELLS: [&str; 3] = [KIND_EMAIL, KIND_PHONE, KIND_DEVICE];
@@ -237,7 +243,7 @@ impl Item {
             Role::Email => KIND_EMAIL,
             Role::Phone => KIND_PHONE,
             Role::Device => KIND_DEVICE,
-            Role::Text => return self.attribute(name).map(str::to_owned),
+            Role::Text => return self.attribute(attribute_named(&fold_trait_name(name))?).map(str::to_owned),
             _ => return self.attribute_of(role).map(str::to_owned),
         };
         let values = self.identifiers.get(cell)?.iter();
@@ -246,11 +252,17 @@ impl Item {
         (!live.is_empty()).then(|| live.join(VALUE_SEPARATOR))
     }
 
+    /// The values of a model's field, each by itself.
+    pub(crate) fn values(&self, role: Role, name: &str) -> Vec<String> {
+        let cell = self.value(role, name).unwrap_or_default();
+        cell.split(VALUE_SEPARATOR).filter(|value| !value.is_empty()).map(str::to_owned).collect()
+    }
+
     /// Every value in force, by attribute or kind of identifier.
     pub(crate) fn shown(&self) -> BTreeMap<String, Vec<String>> {
         let cells = self.identifiers.keys().filter_map(|cell| {
-            let value = self.value(role_of(cell)?, cell)?;
-            Some(((*cell).to_owned(), value.split(VALUE_SEPARATOR).map(str::to_owned).collect()))
+            let values = self.values(role_of(cell)?, cell);
+            (!values.is_empty()).then(|| ((*cell).to_owned(), values))
         });
         let attributes = self.attributes.keys().filter_map(|name| {
             let value = self.attribute(name)?;
@@ -329,15 +341,21 @@ pub(crate) fn values_of(name: &str, value: &serde_json::Value) -> Vec<(&'static 
         ("company", serde_json::Value::Object(parts)) => {
             parts.get("name").map(|name| ("company", text(name))).into_iter().collect()
         }
-        ("email", _) => vec![("email", text(value))],
+        ("email" | "email_address", _) => vec![("email", text(value))],
         ("phone" | "mobile" | "mobile_phone" | "phone_number" | "home_phone" | "work_phone", _) => {
             vec![("phone", text(value))]
         }
-        _ => {
-            let attribute = ATTRIBUTES.iter().find(|(.., traits)| traits.contains(&name));
-            attribute.map(|(attribute, ..)| (*attribute, text(value))).into_iter().collect()
-        }
+        _ => attribute_named(name).map(|attribute| (attribute, text(value))).into_iter().collect(),
     }
+}
+
+/// The attribute of a trait, by its folded name. `address.street` tells what `street` does: clients and exports
+/// make one level of two.
+fn attribute_named(name: &str) -> Option<&'static str> {
+    let named = |name: &str| ATTRIBUTES.iter().find(|(.., traits)| traits.contains(&name)).map(|(known, ..)| *known);
+    let of_address =
+        || name.strip_prefix("address_").and_then(named).filter(|attribute| OF_ADDRESS.contains(attribute));
+    named(name).or_else(of_address)
 }
 
 /// The text of a text or number.
@@ -370,8 +388,46 @@ mod tests {
         check("mobile", &json!(15112), &[("phone", Some("15112"))]);
         check("company", &json!({ "name": "Acme", "id": 1 }), &[("company", Some("Acme"))]);
         let address = json!({ "street": "Main 1", "city": "Ulm", "postalCode": "89073", "country": "DE" });
-        check("address", &address, &[("city", Some("Ulm")), ("postcode", Some("89073")), ("street", Some("Main 1"))]);
+        let parts =
+            [("city", Some("Ulm")), ("country", Some("DE")), ("postcode", Some("89073")), ("street", Some("Main 1"))];
+        check("address", &address, &parts);
         check("address", &json!("Main 1, Ulm"), &[("street", Some("Main 1, Ulm"))]);
+    }
+
+    /// What Segment's specification reserves, as clients, exports and warehouses spell it.
+    #[test]
+    fn one_level_of_two_tells_the_same() {
+        for (name, attribute) in [
+            ("address.street", "street"),
+            ("address_street", "street"),
+            ("addressStreet", "street"),
+            ("Address Street", "street"),
+            ("address.city", "city"),
+            ("address.postalCode", "postcode"),
+            ("address_postal_code", "postcode"),
+            ("address.state", "region"),
+            ("address.country", "country"),
+            ("address_line1", "street"),
+            ("company.name", "company"),
+            ("title", "title"),
+            ("gender", "gender"),
+            ("email", "email"),
+            ("phone", "phone"),
+        ] {
+            check(name, &json!("x"), &[(attribute, Some("x"))]);
+        }
+        for name in ["address_name", "address_title", "address_email", "address_id", "street_address_city"] {
+            check(name, &json!("x"), &[]);
+        }
+    }
+
+    #[test]
+    fn a_field_of_words_is_found_by_any_of_its_names() {
+        let item = item_of(&BTreeMap::from([("job_title".to_owned(), json!("Nurse"))]));
+        for name in ["title", "Job Title", "jobTitle"] {
+            assert_eq!(item.value(Role::Text, name).as_deref(), Some("Nurse"), "{name}");
+        }
+        assert_eq!(item.value(Role::Text, "plan"), None);
     }
 
     #[test]

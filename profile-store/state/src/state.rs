@@ -37,7 +37,7 @@ pub struct Options {
 }
 
 /// Version of what the state keeps, and of the rules it keeps it by.
-const RULES_VERSION: u32 = 5;
+const RULES_VERSION: u32 = 6;
 
 impl Options {
     /// Names the rules that decide what is stored; a state made by others is made again.
