@@ -6,6 +6,7 @@ use crate::worker::Trouble;
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State as Shared};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -152,6 +153,7 @@ async fn metrics(Shared(admin): Shared<Admin>) -> Response {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct FlushQuery {
     #[serde(default = "default_timeout")]
     timeout_seconds: u64,
@@ -161,7 +163,11 @@ fn default_timeout() -> u64 {
     60
 }
 
-async fn flush(Shared(admin): Shared<Admin>, Query(query): Query<FlushQuery>) -> Response {
+async fn flush(Shared(admin): Shared<Admin>, query: Result<Query<FlushQuery>, QueryRejection>) -> Response {
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(rejection) => return failure(rejection.status(), "invalid_request", &rejection.body_text()),
+    };
     let timeout = Duration::from_secs(query.timeout_seconds.min(24 * 3600));
     match flush_within(&*admin.log, admin.positions.clone(), &admin.tables, timeout).await {
         Ok(ends) => axum::Json(json!({ "ends": ends })).into_response(),

@@ -127,6 +127,7 @@ fn routes(
         log: Arc::clone(log),
         positions: worker.positions(),
         state: state.clone(),
+        tables: Arc::clone(tables),
         source_names: source_names.clone(),
     };
     let api = api::router(ApiState { engine, state: state.clone(), source_names });

@@ -1,6 +1,6 @@
 //! Errors of the identity routes as `{code, message}`.
 
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tributary_serve::error_response;
@@ -21,7 +21,25 @@ impl Failure {
 
     /// Nothing is called so.
     pub fn not_found(key: &str) -> Self {
-        Self { status: StatusCode::NOT_FOUND, code: "not_found", message: format!("nothing is called {key:?}") }
+        Self::not_found_as(format!("nothing is called {key:?}"))
+    }
+
+    /// What is asked for is not there.
+    pub fn not_found_as(message: String) -> Self {
+        Self { status: StatusCode::NOT_FOUND, code: "not_found", message }
+    }
+
+    /// What is asked for was settled otherwise.
+    pub fn decided(message: String) -> Self {
+        Self { status: StatusCode::CONFLICT, code: "already_decided", message }
+    }
+
+    /// In mode observe nothing would come of it.
+    pub fn observing() -> Self {
+        let message = "identity.mode is observe: profiles are what identifiers make of them, and this would change \
+            none. What can be decided is that a suggestion is wrong (never-together); for all else set identity.mode \
+            to probabilistic";
+        Self { status: StatusCode::CONFLICT, code: "observing", message: message.to_owned() }
     }
 
     fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
@@ -52,6 +70,12 @@ impl From<tributary_state::Error> for Failure {
 
 impl From<JsonRejection> for Failure {
     fn from(rejection: JsonRejection) -> Self {
+        Self { status: rejection.status(), code: "invalid_request", message: rejection.body_text() }
+    }
+}
+
+impl From<QueryRejection> for Failure {
+    fn from(rejection: QueryRejection) -> Self {
         Self { status: rejection.status(), code: "invalid_request", message: rejection.body_text() }
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use tributary_config::Config;
+use tributary_config::{Config, IdentityMode};
 
 /// Decisions about who is who, and what waits for one. Items are named by
 /// `item:ID`, `kind:value` (`crm:contacts:42`) or `profile_id:ID`.
@@ -81,7 +81,8 @@ pub enum LiveCommand {
         because: Because,
     },
     /// List the decisions in force
-    Decisions(Place),
+    #[command(after_help = "Example: tributary identity decisions --data-dir ./tributary-data")]
+    Decisions(Shown),
     /// Tell what the model, cut and keys of another configuration would merge and split
     #[command(
         after_help = "Example: tributary identity preview --config new.yaml\n\nTo apply it, start the server with it."
@@ -93,17 +94,53 @@ pub enum LiveCommand {
         #[command(flatten)]
         place: Place,
     },
-    /// List what guards held back or is likely but not enough; decide with `assert` or `never-together`
-    Review(Listing),
+    /// List what guards held back or is likely but not enough; accept or reject an entry by its id
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  tributary identity review --limit 20\n  \
+            tributary identity review accept 9c1f... --reason \"she called\"\n  \
+            tributary identity review reject 9c1f... --reason \"father and son\""
+    )]
+    Review {
+        #[command(subcommand)]
+        answer: Option<ReviewCommand>,
+        #[command(flatten)]
+        listing: Listing,
+    },
     /// List what the matching model would join, in mode observe
+    #[command(after_help = "Example: tributary identity suggestions --limit 20")]
     Suggestions(Listing),
     /// Show the items of a profile or identifier
+    #[command(after_help = "Example: tributary identity items crm:contacts:42")]
     Items {
         /// The profile, identifier or item
         key: String,
         #[command(flatten)]
-        place: Place,
+        shown: Shown,
     },
+}
+
+/// What is done about the review queue.
+#[derive(Subcommand)]
+pub enum ReviewCommand {
+    /// List its entries, the most likely first
+    #[command(after_help = "Example: tributary identity review list --json")]
+    List(Listing),
+    /// Say that the two of an entry are one person, as `assert` does
+    #[command(after_help = "Example: tributary identity review accept 9c1f... --reason \"she called\"")]
+    Accept(Entry),
+    /// Say that the two of an entry are two people, as `never-together` does
+    #[command(after_help = "Example: tributary identity review reject 9c1f... --reason \"father and son\"")]
+    Reject(Entry),
+}
+
+/// An entry of the review queue.
+#[derive(Args)]
+pub struct Entry {
+    /// Its id, as listed
+    id: String,
+    #[command(flatten)]
+    because: Because,
 }
 
 /// Where the server is.
@@ -114,11 +151,21 @@ pub struct Place {
     data_dir: PathBuf,
 }
 
+/// What is shown of the running server, and how.
+#[derive(Args)]
+pub struct Shown {
+    #[command(flatten)]
+    place: Place,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// A list of the running server.
 #[derive(Args)]
 pub struct Listing {
     #[command(flatten)]
-    place: Place,
+    shown: Shown,
     /// Most entries
     #[arg(long, default_value_t = super::LIMIT)]
     limit: usize,
@@ -165,24 +212,31 @@ impl LiveCommand {
             Self::Undo { decision, because } => {
                 decide(because, json!({ "action": "undo", "decision": decision })).await
             }
-            Self::Decisions(place) => list(&place, "/v1/identity/decisions", "decisions", decision_line).await,
+            Self::Decisions(shown) => list(&shown, "/v1/identity/decisions", "decisions", decision_line).await,
             Self::Preview { config, place } => preview(&config, &place).await,
-            Self::Review(Listing { place, limit }) => {
-                list(&place, &format!("/v1/identity/review?limit={limit}"), "review", review_line).await
+            Self::Review { answer: None, listing }
+            | Self::Review { answer: Some(ReviewCommand::List(listing)), .. } => {
+                let path = format!("/v1/identity/review?limit={}", listing.limit);
+                list(&listing.shown, &path, "review", review_line).await
             }
-            Self::Suggestions(Listing { place, limit }) => {
+            Self::Review { answer: Some(ReviewCommand::Accept(entry)), .. } => answer(entry, "accept").await,
+            Self::Review { answer: Some(ReviewCommand::Reject(entry)), .. } => answer(entry, "reject").await,
+            Self::Suggestions(Listing { shown, limit }) => {
                 let path = format!("/v1/identity/suggestions?limit={limit}");
-                list(&place, &path, "suggestions", suggestion_line).await
+                list(&shown, &path, "suggestions", suggestion_line).await
             }
-            Self::Items { key, place } => {
-                let mut path = reqwest::Url::parse("http://server/v1/identity/items")?;
-                if let Ok(mut segments) = path.path_segments_mut() {
-                    segments.push(&key);
-                }
-                list(&place, path.path(), "items", item_line).await
-            }
+            Self::Items { key, shown } => list(&shown, &path("items", &[&key])?, "items", item_line).await,
         }
     }
+}
+
+/// The path of what segments name under `/v1/identity`, percent-encoded.
+fn path(name: &str, segments: &[&str]) -> anyhow::Result<String> {
+    let mut path = reqwest::Url::parse("http://server/v1/identity")?;
+    if let Ok(mut all) = path.path_segments_mut() {
+        all.push(name).extend(segments);
+    }
+    Ok(path.path().to_owned())
 }
 
 pub(super) async fn server(place: &Place) -> anyhow::Result<ServerAddress> {
@@ -195,11 +249,20 @@ pub(super) async fn server(place: &Place) -> anyhow::Result<ServerAddress> {
     })
 }
 
-async fn decide(because: Because, mut wanted: Value) -> anyhow::Result<()> {
+async fn decide(because: Because, wanted: Value) -> anyhow::Result<()> {
+    ask_for("/v1/identity/decisions", because, wanted).await
+}
+
+async fn answer(Entry { id, because }: Entry, verdict: &str) -> anyhow::Result<()> {
+    ask_for(&path("review", &[&id, verdict])?, because, json!({})).await
+}
+
+/// Asks the server for a decision, and tells what it changes.
+async fn ask_for(path: &str, because: Because, mut wanted: Value) -> anyhow::Result<()> {
     wanted["author"] = because.author.into();
     wanted["reason"] = because.reason.into();
     wanted["preview"] = because.preview.into();
-    let answer = client::post(&server(&because.place).await?, "/v1/identity/decisions", &wanted).await?;
+    let answer = client::post(&server(&because.place).await?, path, &wanted).await?;
     let mut out = std::io::stdout().lock();
     let changes = answer["changes"].as_array().map_or(&[][..], Vec::as_slice);
     for change in changes {
@@ -219,17 +282,26 @@ async fn decide(because: Because, mut wanted: Value) -> anyhow::Result<()> {
 }
 
 async fn preview(config: &Path, place: &Place) -> anyhow::Result<()> {
-    let identity = Config::load(config)?.identity;
+    let file = Config::load(config)?;
+    let identity = &file.identity;
+    if identity.mode != IdentityMode::Probabilistic {
+        let reason = "what is foreseen is the work of the matching model: set it to probabilistic";
+        return Err(file.wrong("identity.mode", reason).into());
+    }
     let read =
-        |path: PathBuf| std::fs::read_to_string(&path).with_context(|| format!("read the model {}", path.display()));
-    let wanted = json!({ "model": identity.model.map(read).transpose()?, "cut": identity.cut, "keys": identity.keys });
+        |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("read the model {}", path.display()));
+    let wanted =
+        json!({ "model": identity.model.as_ref().map(read).transpose()?, "cut": identity.cut, "keys": identity.keys });
     let answer = client::post(&server(place).await?, "/v1/identity/preview", &wanted).await?;
     Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&answer["forecast"])?)?)
 }
 
-async fn list(place: &Place, path: &str, name: &str, line: fn(&Value) -> String) -> anyhow::Result<()> {
-    let answer = client::get(&server(place).await?, path).await?;
+async fn list(shown: &Shown, path: &str, name: &str, line: fn(&Value) -> String) -> anyhow::Result<()> {
+    let answer = client::get(&server(&shown.place).await?, path).await?;
     let mut out = std::io::stdout().lock();
+    if shown.json {
+        return Ok(writeln!(out, "{}", serde_json::to_string_pretty(&answer[name])?)?);
+    }
     let entries = answer[name].as_array().map_or(&[][..], Vec::as_slice);
     Ok(entries.iter().try_for_each(|entry| writeln!(out, "{}", line(entry)))?)
 }
@@ -240,13 +312,26 @@ fn text(value: &Value) -> &str {
 
 fn decision_line(decision: &Value) -> String {
     let (id, action) = (text(&decision["id"]), text(&decision["action"]));
-    format!("{id} {action} by {}: {}", text(&decision["author"]), text(&decision["reason"]))
+    let sides = ["one", "other", "item"].map(|side| named(&decision[side]));
+    let value = ["field", "value"].map(|part| decision[part].as_str().unwrap_or_default().to_owned());
+    let about: Vec<String> = sides.into_iter().chain(value).filter(|part| !part.is_empty()).collect();
+    let (author, reason) = (text(&decision["author"]), text(&decision["reason"]));
+    format!("{id} {action} {} by {author}: {reason}", about.join(" "))
+}
+
+/// One item, or several that stand on one side of a decision.
+fn named(items: &Value) -> String {
+    match items {
+        Value::String(id) => format!("item:{id}"),
+        Value::Array(ids) => ids.iter().map(named).collect::<Vec<_>>().join(","),
+        _ => String::new(),
+    }
 }
 
 fn review_line(entry: &Value) -> String {
     let probability = entry["match_probability"].as_f64().unwrap_or_default();
     let (one, other) = (name_of(&entry["one"]), name_of(&entry["other"]));
-    format!("{probability:.3} {} {one} {other}", text(&entry["reason"]))
+    format!("{} {probability:.3} {} {one} {other}", text(&entry["id"]), text(&entry["reason"]))
 }
 
 fn suggestion_line(items: &Value) -> String {

@@ -4,6 +4,8 @@
 //! POST /v1/identity/decisions   {action, ..., author, reason, preview} -> {decision, changes, applied}
 //! GET  /v1/identity/decisions                                         -> {decisions} in force, oldest first
 //! GET  /v1/identity/review?limit=100                                  -> {review} held back, most likely first
+//! POST /v1/identity/review/{id}/accept   {author, reason, preview}    -> {decision, changes, applied} an assert
+//! POST /v1/identity/review/{id}/reject   {author, reason, preview}    -> {decision, changes, applied} a never-together
 //! GET  /v1/identity/suggestions?limit=100                             -> {suggestions} mode observe: what would merge
 //! GET  /v1/identity/items/{key}                                       -> {items} of an identifier, item or profile
 //! GET  /v1/identity/explain?a=KEY&b=KEY&svg=false                     -> {explanation, text, svg} why one, or why not
@@ -21,11 +23,11 @@ pub mod command;
 mod request;
 
 use answer::Failure;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State as Shared};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use request::DecisionRequest;
+use request::{Because, DecisionRequest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -33,9 +35,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tributary_log::{Entry, Log};
+use tributary_profile_store::Tables;
 use tributary_protocol::{LogValue, Timestamp};
 use tributary_resolve::matching::{Model, ModelFile, Rules};
-use tributary_state::{DECISION_SOURCE, Decision, ModelMatcher, ProfileChange, State};
+use tributary_state::{Answer as Verdict, DECISION_SOURCE, Decision, ModelMatcher, ProfileChange, State};
 
 /// Longest wait of a decision for its effect.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -54,6 +57,8 @@ pub struct IdentityApi {
     pub positions: watch::Receiver<Vec<u64>>,
     /// The live state.
     pub state: State,
+    /// The tables, which are to show what a decision changed.
+    pub tables: Arc<Tables>,
     /// Names of the sources: a kind that starts with one has two segments.
     pub source_names: Vec<String>,
 }
@@ -63,6 +68,8 @@ pub fn router(api: IdentityApi) -> Router {
     Router::new()
         .route("/v1/identity/decisions", post(decide).get(decisions))
         .route("/v1/identity/review", get(review))
+        .route("/v1/identity/review/{id}/accept", post(accept))
+        .route("/v1/identity/review/{id}/reject", post(reject))
         .route("/v1/identity/suggestions", get(suggestions))
         .route("/v1/identity/items/{key}", get(items))
         .route("/v1/identity/explain", get(explain))
@@ -90,23 +97,30 @@ type Answer = Result<Json<Value>, Failure>;
 /// A body, or why it is none.
 type Given<T> = Result<Json<T>, JsonRejection>;
 
+/// What stands behind the path, or why that cannot be read.
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
 async fn decide(Shared(api): Shared<IdentityApi>, request: Given<DecisionRequest>) -> Answer {
     let Json(request) = request?;
     api.state.check_matching()?;
-    let preview = request.preview;
+    let preview = request.because.preview;
     let (decision, undone) = request.resolve(&api)?;
-    let value = LogValue::Record(Box::new(decision.record(undone, Timestamp::now())));
-    let foreseen = api.state.clone();
-    let previewed = value.clone();
-    let changes = tokio::task::spawn_blocking(move || foreseen.preview(previewed)).await??;
-    let applied = !preview && api.apply(&value).await?;
-    Ok(Json(json!({
-        "decision": decision,
-        "undone": undone,
-        "changes": changes.iter().map(shown).collect::<Vec<_>>(),
-        "preview": preview,
-        "applied": applied,
-    })))
+    api.carry_out(decision, undone, preview).await
+}
+
+async fn accept(shared: Shared<IdentityApi>, Path(id): Path<String>, because: Given<Because>) -> Answer {
+    answer(shared, &id, Verdict::Accept, because).await
+}
+
+async fn reject(shared: Shared<IdentityApi>, Path(id): Path<String>, because: Given<Because>) -> Answer {
+    answer(shared, &id, Verdict::Reject, because).await
+}
+
+async fn answer(Shared(api): Shared<IdentityApi>, id: &str, verdict: Verdict, because: Given<Because>) -> Answer {
+    let Json(because) = because?;
+    let preview = because.preview;
+    let decision = request::answered(&api, id, verdict, because)?;
+    api.carry_out(decision, false, preview).await
 }
 
 fn shown(change: &ProfileChange) -> Value {
@@ -122,12 +136,14 @@ async fn decisions(Shared(api): Shared<IdentityApi>) -> Json<Value> {
     Json(json!({ "decisions": api.state.decisions() }))
 }
 
-async fn review(Shared(api): Shared<IdentityApi>, Query(page): Query<Page>) -> Answer {
+async fn review(Shared(api): Shared<IdentityApi>, page: Asked<Page>) -> Answer {
+    let Query(page) = page?;
     let review = tokio::task::spawn_blocking(move || api.state.review(page.limit())).await??;
     Ok(Json(json!({ "review": review })))
 }
 
-async fn suggestions(Shared(api): Shared<IdentityApi>, Query(page): Query<Page>) -> Answer {
+async fn suggestions(Shared(api): Shared<IdentityApi>, page: Asked<Page>) -> Answer {
+    let Query(page) = page?;
     let suggestions = tokio::task::spawn_blocking(move || api.state.suggestions(page.limit())).await??;
     Ok(Json(json!({ "suggestions": suggestions })))
 }
@@ -148,7 +164,8 @@ struct Pair {
     svg: bool,
 }
 
-async fn explain(Shared(api): Shared<IdentityApi>, Query(Pair { a, b, svg }): Query<Pair>) -> Answer {
+async fn explain(Shared(api): Shared<IdentityApi>, pair: Asked<Pair>) -> Answer {
+    let Query(Pair { a, b, svg }) = pair?;
     let first = |key: &str| api.items(key)?.first().map(|item| item.id).ok_or_else(|| Failure::not_found(key));
     let (one, other) = (first(&a)?, first(&b)?);
     let explained = tokio::task::spawn_blocking(move || api.state.explain(one, other)).await??;
@@ -210,6 +227,28 @@ async fn preview(Shared(api): Shared<IdentityApi>, proposal: Given<Proposal>) ->
 }
 
 impl IdentityApi {
+    /// Tells what a decision or its undoing changes and, unless that is only a preview, makes it durable.
+    async fn carry_out(&self, decision: Decision, undone: bool, preview: bool) -> Answer {
+        if !undone {
+            self.check_observed(&decision.action)?;
+        }
+        let value = LogValue::Record(Box::new(decision.record(undone, Timestamp::now())));
+        let (foreseen, previewed) = (self.state.clone(), value.clone());
+        let changes = tokio::task::spawn_blocking(move || foreseen.preview(previewed)).await??;
+        let applied = !preview && self.apply(&value).await?;
+        if applied && let Err(error) = self.tables.show_changes().await {
+            // The writers try again, and say so in their health.
+            tracing::warn!(%error, "show what a decision changed");
+        }
+        Ok(Json(json!({
+            "decision": decision,
+            "undone": undone,
+            "changes": changes.iter().map(shown).collect::<Vec<_>>(),
+            "preview": preview,
+            "applied": applied,
+        })))
+    }
+
     /// Appends a decision and waits until the worker has applied it; says
     /// whether it has. It will be, even if the wait is in vain.
     async fn apply(&self, value: &LogValue) -> Result<bool, Failure> {

@@ -134,7 +134,8 @@ async fn decisions_are_durable_and_undone() {
     let id = decided.body["decision"]["id"].as_str().unwrap();
     let folder = server.data_dir().to_string_lossy().into_owned();
     let listed = tributary(&["identity", "decisions", "--data-dir", &folder]).await.unwrap();
-    assert_eq!(listed, format!("{id} never-together by ada: sisters\n"));
+    let named = format!("{id} never-together item:");
+    assert!(listed.starts_with(&named) && listed.ends_with(" by ada: sisters\n"), "{listed}");
     let undo = ["identity", "undo", id, "--reason", "one person", "--data-dir", &folder];
     let undone = tributary(&undo).await.unwrap();
     assert!(undone.starts_with("merge: profile "), "{undone}");
@@ -163,11 +164,96 @@ async fn what_cannot_be_decided_is_said() {
             "there is no field",
         ),
         (json!({ "action": "undo", "decision": "x", "author": "ada", "reason": " " }), 400, "reason"),
+        (
+            because(json!({ "action": "detach", "item": known, "field": "phone", "value": "+441" })),
+            400,
+            "+441432264123",
+        ),
+        (because(json!({ "action": "detach", "item": known, "field": "user_id", "value": "u" })), 400, "none to take"),
+        (because(json!({ "action": "assert", "one": known, "other": known })), 400, "one person already"),
+        (because(json!({ "action": "split", "profile": known, "items": ["anonymous_id:v-c"] })), 400, "is not in"),
+        (
+            because(json!({ "action": "assert", "one": known, "other": "anonymous_id:v-c", "previw": true })),
+            422,
+            "unknown field `previw`",
+        ),
         (because(json!({ "action": "merge" })), 422, "unknown variant"),
     ] {
         let answer = server.admin_post("/v1/identity/decisions", &wanted).await.unwrap();
         assert!(answer.status == status && answer.text.contains(part), "{wanted}: {} {}", answer.status, answer.text);
     }
+}
+
+#[tokio::test]
+async fn a_split_parts_items_from_all_others_of_their_profile() {
+    let server = Server::start(options("probabilistic")).await.unwrap();
+    let visits = ["v-a", "v-b", "v-c"].map(|id| visit(id, "1971-03-04", "+441432264123", "14 Castle Street"));
+    let answer = server.post("/v1/batch", &json!({ "batch": visits })).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    server.flush().await.unwrap();
+    assert_eq!(together(&server).await.unwrap(), (true, true));
+    let split = json!({ "action": "split", "profile": "anonymous_id:v-a", "items": ["anonymous_id:v-b"],
+        "author": "ada", "reason": "sisters" });
+    let decided = server.admin_post("/v1/identity/decisions", &split).await.unwrap();
+    let sides = ["one", "other"].map(|side| decided.body["decision"][side].as_array().map(Vec::len));
+    assert_eq!(sides, [Some(1), Some(2)], "{}", decided.text);
+    assert_eq!(together(&server).await.unwrap(), (false, true));
+}
+
+/// Two accounts that look like one person, which the limit of one user_id holds back.
+async fn held_back() -> anyhow::Result<Server> {
+    let server = Server::start(options("probabilistic")).await?;
+    let account = |user: &str| {
+        let mut account = visit("v-a", "1971-03-04", "+441432264123", "14 Castle Street");
+        (account["userId"], account["messageId"], account["anonymousId"]) = (user.into(), user.into(), Value::Null);
+        account
+    };
+    let answer = server.post("/v1/batch", &json!({ "batch": [account("u1"), account("u2")] })).await?;
+    ensure!(answer.status == 200, "{}", answer.text);
+    server.flush().await?;
+    Ok(server)
+}
+
+#[tokio::test]
+async fn what_guards_held_back_is_accepted_or_rejected_by_its_id() {
+    let server = held_back().await.unwrap();
+    let listed = async || server.admin_get("/v1/identity/review").await.unwrap().body["review"].clone();
+    let entries = listed().await;
+    assert_eq!((entries.as_array().map(Vec::len), &entries[0]["reason"]), (Some(1), &json!("limit")), "{entries}");
+    let id = entries[0]["id"].as_str().unwrap();
+    let folder = server.data_dir().to_string_lossy().into_owned();
+    let shown = tributary(&["identity", "review", "--data-dir", &folder]).await.unwrap();
+    assert!(shown.starts_with(&format!("{id} ")) && shown.contains(" limit item:"), "{shown}");
+    let shown = tributary(&["identity", "review", "list", "--json", "--data-dir", &folder]).await.unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), entries);
+
+    let profiles = async || server.count("SELECT count(*) FROM profiles").await.unwrap();
+    let because = |preview: bool| json!({ "author": "ada", "reason": "she called", "preview": preview });
+    for (verdict, after) in [("accept", 1), ("reject", 2)] {
+        let path = format!("/v1/identity/review/{id}/{verdict}");
+        let foreseen = server.admin_post(&path, &because(true)).await.unwrap();
+        assert_eq!((foreseen.status, &foreseen.body["applied"]), (200, &json!(false)), "{}", foreseen.text);
+        assert_eq!(listed().await, entries, "a preview decides nothing");
+        let arguments =
+            ["identity", "review", verdict, id, "--author", "ada", "--reason", "she called", "--data-dir", &folder];
+        let answer = tributary(&arguments).await.unwrap();
+        assert!(answer.contains("\ndecision "), "{answer}");
+        assert_eq!((profiles().await, listed().await), (after, json!([])), "{verdict}");
+        let again = server.admin_post(&path, &because(false)).await.unwrap();
+        assert_eq!((again.status, again.code()), (409, "already_decided"), "{}", again.text);
+        let decisions = server.admin_get("/v1/identity/decisions").await.unwrap();
+        let decision = decisions.body["decisions"][0]["id"].as_str().unwrap().to_owned();
+        assert!(again.text.contains(&decision), "{}", again.text);
+        tributary(&["identity", "undo", &decision, "--reason", "was wrong", "--data-dir", &folder]).await.unwrap();
+        assert_eq!((profiles().await, listed().await), (2, entries.clone()), "undone {verdict}");
+    }
+    for unknown in ["0000000000000001", "x"] {
+        let path = format!("/v1/identity/review/{unknown}/accept");
+        let answer = server.admin_post(&path, &because(false)).await.unwrap();
+        assert_eq!((answer.status, answer.code()), (404, "not_found"), "{}", answer.text);
+    }
+    let wrong = server.admin_get("/v1/identity/review?limit=x").await.unwrap();
+    assert_eq!((wrong.status, wrong.code()), (400, "invalid_request"), "{}", wrong.text);
 }
 
 #[tokio::test]
@@ -179,6 +265,19 @@ async fn observing_only_suggests() {
         .as_array()
         .map(|sets| sets.iter().map(|set| set.as_array().map(Vec::len)).collect::<Vec<_>>());
     assert_eq!(sets, Some(vec![Some(2)]), "{}", suggested.text);
+    let decide = async |action: &str| {
+        let mut wanted = json!({ "action": action, "author": "ada", "reason": "so" });
+        let several = action == "never-together";
+        for (side, item) in [("one", "anonymous_id:v-a"), ("other", "anonymous_id:v-b")] {
+            wanted[side] = if several { json!([item]) } else { json!(item) };
+        }
+        server.admin_post("/v1/identity/decisions", &wanted).await.unwrap()
+    };
+    let asserted = decide("assert").await;
+    assert_eq!((asserted.status, asserted.code()), (409, "observing"), "{}", asserted.text);
+    assert_eq!(decide("never-together").await.status, 200);
+    let left = server.admin_get("/v1/identity/suggestions").await.unwrap();
+    assert_eq!(left.body["suggestions"], json!([]), "a suggestion that is wrong is none");
     let deterministic = visited("deterministic").await.unwrap();
     assert_eq!(together(&deterministic).await.unwrap(), (false, false));
     let refused = deterministic.admin_get("/v1/identity/review").await.unwrap();

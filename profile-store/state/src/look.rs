@@ -2,14 +2,14 @@
 //! and who a set of values is about.
 
 use crate::decision::ItemId;
-use crate::item::item_of;
+use crate::item::{Item, item_of};
 use crate::matcher::Matcher;
 use crate::view::ItemView;
-use crate::{Error, Result, State};
+use crate::{Error, Identity, Result, State};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use tributary_protocol::{Identifier, KIND_USER_ID, is_exclusive};
-use tributary_resolve::matching::{Reason, Stats};
+use tributary_resolve::matching::{Role, Stats};
 
 /// What a matcher holds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,19 +20,6 @@ pub struct Matching {
     pub review: usize,
     /// Records its model was trained on.
     pub trained_on: u64,
-}
-
-/// Two items of clusters that were not joined although much speaks for it.
-#[derive(Clone, Debug, Serialize)]
-pub struct ReviewEntry {
-    /// An item of the one.
-    pub one: ItemView,
-    /// An item of the other.
-    pub other: ItemView,
-    /// `limit`, `too_large` or `likely`.
-    pub reason: &'static str,
-    /// Match probability, 0 to 1.
-    pub match_probability: f64,
 }
 
 /// An item that values may be about.
@@ -47,7 +34,7 @@ pub struct Match {
 }
 
 impl State {
-    fn with_matcher<T>(&self, ask: impl FnOnce(&dyn Matcher) -> T) -> Result<T> {
+    pub(crate) fn with_matcher<T>(&self, ask: impl FnOnce(&dyn Matcher) -> T) -> Result<T> {
         self.0.matcher().as_deref().map(ask).ok_or(Error::NoMatcher)
     }
 
@@ -59,6 +46,12 @@ impl State {
         self.with_matcher(|_| ())
     }
 
+    /// Whether a matcher only suggests: then no decision moves a profile.
+    #[must_use]
+    pub fn observes(&self) -> bool {
+        self.0.options.identity == Identity::Observe
+    }
+
     /// What the matcher holds; `None` without one. Looks at every item.
     pub fn matching(&self) -> Option<Matching> {
         let of = |matcher: &dyn Matcher| Matching {
@@ -67,23 +60,6 @@ impl State {
             trained_on: matcher.trained_on(),
         };
         self.with_matcher(of).ok()
-    }
-
-    /// Pairs that were held back, the most likely first.
-    ///
-    /// # Errors
-    /// [`Error::NoMatcher`], or if the store cannot be read.
-    pub fn review(&self, limit: usize) -> Result<Vec<ReviewEntry>> {
-        let mut held = self.with_matcher(|matcher| matcher.review())?;
-        held.sort_by_key(|held| (std::cmp::Reverse(held.probability), held.one, held.other));
-        let mut entries = Vec::new();
-        for held in held.into_iter().take(limit) {
-            let (one, other) = (self.item(ItemId(held.one))?, self.item(ItemId(held.other))?);
-            let Some((one, other)) = one.zip(other) else { continue };
-            let match_probability = f64::from(held.probability) / f64::from(u16::MAX);
-            entries.push(ReviewEntry { one, other, reason: name_of(held.reason), match_probability });
-        }
-        Ok(entries)
     }
 
     /// Clusters of the matcher that are several profiles now, each by its items.
@@ -117,7 +93,7 @@ impl State {
     pub fn search(&self, wanted: &BTreeMap<String, serde_json::Value>) -> Result<Vec<Match>> {
         let item = item_of(wanted);
         let fields = &self.0.shape.fields;
-        let values: Vec<Option<String>> = fields.iter().map(|(role, name)| item.value(*role, name)).collect();
+        let values: Vec<Option<String>> = fields.iter().map(|(role, name)| asked(&item, *role, name)).collect();
         let found = self.0.matcher_mut().as_mut().map(|matcher| matcher.search(&values)).ok_or(Error::NoMatcher)?;
         let mut matches = Vec::new();
         for (id, score) in found {
@@ -153,16 +129,52 @@ impl State {
     pub fn not_compared(&self, wanted: &BTreeMap<String, serde_json::Value>) -> Vec<String> {
         let is_compared = |name: &String, value: &serde_json::Value| {
             let item = item_of(&BTreeMap::from([(name.clone(), value.clone())]));
-            self.0.shape.fields.iter().any(|(role, name)| item.value(*role, name).is_some())
+            self.0.shape.fields.iter().any(|(role, name)| asked(&item, *role, name).is_some())
         };
         wanted.iter().filter(|(name, value)| !is_compared(name, value)).map(|(name, _)| name.clone()).collect()
     }
 }
 
-fn name_of(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Limit => "limit",
-        Reason::TooLarge => "too_large",
-        Reason::Likely => "likely",
+/// What a description says of a field. A name in one piece also asks for records that have it in
+/// two, and the other way round; the last word is the family's.
+fn asked(item: &Item, role: Role, name: &str) -> Option<String> {
+    let told = |role: Role| item.value(role, "");
+    let parts = || (told(Role::GivenName), told(Role::FamilyName));
+    let split = || {
+        let whole = told(Role::FullName).filter(|_| parts() == (None, None))?;
+        whole.rsplit_once(' ').map(|(given, family)| (given.trim().to_owned(), family.to_owned()))
+    };
+    let other = || match role {
+        Role::GivenName => split().map(|(given, _)| given),
+        Role::FamilyName => split().map(|(_, family)| family),
+        Role::FullName => match parts() {
+            (Some(given), Some(family)) => Some(format!("{given} {family}")),
+            _ => None,
+        },
+        _ => None,
+    };
+    item.value(role, name).or_else(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(description: &serde_json::Value, expected: [Option<&str>; 3]) {
+        let item = item_of(&serde_json::from_value(description.clone()).unwrap());
+        let roles = [(Role::GivenName, "given_name"), (Role::FamilyName, "family_name"), (Role::FullName, "full_name")];
+        let found = roles.map(|(role, name)| asked(&item, role, name));
+        assert_eq!(found.each_ref().map(Option::as_deref), expected, "{description}");
+    }
+
+    #[test]
+    fn a_name_is_looked_for_in_one_piece_and_in_two() {
+        check(&json!({ "name": "Ada King Lovelace" }), [Some("Ada King"), Some("Lovelace"), Some("Ada King Lovelace")]);
+        check(&json!({ "firstName": "Ada", "lastName": "King" }), [Some("Ada"), Some("King"), Some("Ada King")]);
+        check(&json!({ "firstName": "Ada" }), [Some("Ada"), None, None]);
+        check(&json!({ "firstName": "Ada", "name": "Ada King" }), [Some("Ada"), None, Some("Ada King")]);
+        check(&json!({ "name": "Ada" }), [None, None, Some("Ada")]);
+        check(&json!({ "email": "a@example.com" }), [None, None, None]);
     }
 }

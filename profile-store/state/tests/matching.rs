@@ -194,6 +194,24 @@ fn three_contacts() -> Vec<LogValue> {
 }
 
 #[test]
+fn what_an_item_does_not_hold_is_told_from_what_it_holds() {
+    let state = probabilistic();
+    apply(&state, three_contacts());
+    let first = items(&state, "crm:contacts", "1")[0];
+    let check = |field: &str, value: &str, expected: Option<&[&str]>| {
+        let instead = state.held_instead(first, field, value).unwrap();
+        let instead = instead.as_ref().map(|held| held.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(instead.as_deref(), expected, "{field} {value:?}");
+    };
+    check("email", "j@example.com", None);
+    check("email", " J@Example.COM ", None);
+    check("email", "k@example.com", Some(&["j@example.com"]));
+    check("user_id", "u1", None);
+    check("user_id", "u2", Some(&["u1"]));
+    check("crm:contacts", "1", Some(&[]));
+}
+
+#[test]
 fn every_decision_takes_effect_and_its_undo_restores() {
     let state = probabilistic();
     apply(&state, three_contacts());
