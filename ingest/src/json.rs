@@ -113,6 +113,12 @@ pub(crate) fn text_or_number(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Says whether a JSON text is an empty list: PHP writes an empty map so.
+pub(crate) fn is_empty_list(json: &str) -> bool {
+    let inner = json.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.trim_ascii().is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@
 
 use crate::draft::{Context, Draft};
 use crate::identifiers::{self, RawIds};
-use crate::json::{text, text_or_number};
+use crate::json::{is_empty_list, text, text_or_number};
 use crate::outline::{Finding, Object, Outline, Place, canonical};
 use crate::{Frames, Limits};
 use serde_json::Value;
@@ -367,9 +367,10 @@ impl<'o, 'e> Event<'o, 'e> {
         serde_json::from_str(self.given(place)?).ok().filter(is_given)
     }
 
-    /// Reads an object; null means absent.
+    /// Reads an object; null and an empty list mean absent.
     fn object_at(&self, place: Option<Place>, key: &str) -> Result<Option<Object<'o, 'e>>, Failure> {
-        let Some(place) = place.filter(|place| self.given(Some(*place)).is_some()) else { return Ok(None) };
+        let is_absent = self.given(place).is_none_or(is_empty_list);
+        let Some(place) = place.filter(|_| !is_absent) else { return Ok(None) };
         let object = self.object.object_at(place);
         object.map(Some).ok_or_else(|| Failure::invalid(format!("`{key}` is no object")))
     }

@@ -121,7 +121,7 @@ async fn a_batch_that_cannot_be_read_is_one_failed_event() {
         ("{\"batch\":null}", "invalid"),
         (&nan, "malformed"),
         (&twice, "malformed"),
-        ("{\"batch\":[],\"context\":[]}", "invalid"),
+        ("{\"batch\":[],\"context\":[1]}", "invalid"),
         ("{\"batch\":[],\"integrations\":\"{}\"}", "invalid"),
         ("userId=u&event=E", "malformed"),
         ("{\"batch\":[]} {}", "malformed"),

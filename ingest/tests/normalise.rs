@@ -100,10 +100,13 @@ fn what_is_required_is_asked_for() {
         }
     }
     for key in ["properties", "traits", "context", "integrations"] {
-        for wrong in [json!([]), json!("{\"a\":1}"), json!(0)] {
+        for wrong in [json!([1]), json!("{\"a\":1}"), json!(0)] {
             refused(&track(json!({ key: wrong })), "invalid", &format!("`{key}` is no object"));
         }
-        record(&track(json!({ key: null })));
+        for empty in [json!(null), json!([]), json!({})] {
+            let event = track(json!({ "messageId": "m", key: empty }));
+            assert_eq!(record(&event), record(&track(json!({ "messageId": "m" }))), "{event}");
+        }
     }
     refused(&track(json!({ "messageId": "é".repeat(256) })), "invalid", "255");
     record(&track(json!({ "messageId": "é".repeat(255) })));

@@ -6,7 +6,7 @@ use super::append::append;
 use super::intake::Intake;
 use super::request::{open, sent_at_header, source_of, store_whole};
 use super::source::Source;
-use crate::json::Envelope;
+use crate::json::{Envelope, is_empty_list};
 use crate::normalise::{BatchDefaults, Failure, Normaliser};
 use crate::outline::{Finding, Outline, canonical};
 use axum::body::Body;
@@ -152,10 +152,11 @@ fn value(raw: Option<&RawValue>, key: &'static str, depth_max: usize) -> Result<
     Ok(Some(value).filter(|value| !value.is_null()))
 }
 
-/// Returns the text of an object of the envelope; null means empty.
+/// Returns the text of an object of the envelope; null and an empty list mean empty.
 fn object<'a>(raw: Option<&'a RawValue>, key: &'static str, depth_max: usize) -> Result<Cow<'a, str>, Failure> {
     match raw.map_or("null", RawValue::get) {
         "null" => Ok(Cow::Borrowed("")),
+        text if is_empty_list(text) => Ok(Cow::Borrowed("")),
         text if text.starts_with('{') => plain(text, key, depth_max),
         _ => Err(Failure::invalid(format!("`{key}` is no object"))),
     }
