@@ -40,18 +40,19 @@ pub fn is_own_path(path: &str) -> bool {
 }
 
 impl Endpoint {
-    /// Finds what stands behind `path`; our own paths go before those of webhooks.
+    /// Finds what stands behind `path`; our own paths go before those of webhooks. Slashes at its ends count
+    /// for nothing: some clients put a path behind an address that ends in one.
     pub(crate) fn of<'w>(path: &str, webhooks: impl Iterator<Item = &'w str>) -> Option<Self> {
-        let trimmed = path.trim_end_matches('/');
+        let trimmed = path.trim_matches('/');
         let ours = Self::ours(trimmed);
-        let mut paths = webhooks.map(|path| path.trim_end_matches('/'));
+        let mut paths = webhooks.map(|path| path.trim_matches('/'));
         ours.or_else(|| paths.position(|path| path == trimmed).map(Self::Webhook))
     }
 
     fn ours(path: &str) -> Option<Self> {
         let mut segments = [""; SEGMENTS_MAX];
         let mut count = 0;
-        for (index, segment) in path.strip_prefix('/')?.split('/').enumerate() {
+        for (index, segment) in path.split('/').enumerate() {
             *segments.get_mut(index)? = segment;
             count = index + 1;
         }
@@ -61,7 +62,7 @@ impl Endpoint {
             [name] if name.len() == 1 => Self::named(name),
             ["beacon", "v1", "batch"] => Some(Self::Batch),
             ["pixel", "v1", name] | ["v1", "pixel", name] => match Self::named(name)? {
-                Self::Event(Some(kind @ (RecordKind::Track | RecordKind::Page))) => Some(Self::Pixel(kind)),
+                Self::Event(Some(kind)) => Some(Self::Pixel(kind)),
                 _ => None,
             },
             ["api", "s", "event"] | ["api", "s", "s2s", "event"] => Some(Self::Event(None)),
@@ -109,6 +110,7 @@ mod tests {
         let of = |path: &str| Endpoint::of(path, ["/webhooks/nps/", "/v1/t"].into_iter());
         assert_eq!(of(path).as_ref(), expected, "{path}");
         assert_eq!(of(&format!("{path}/")).as_ref(), expected, "{path}/");
+        assert_eq!(of(&format!("/{path}")).as_ref(), expected, "/{path}");
     }
 
     #[test]
@@ -127,6 +129,7 @@ mod tests {
             ] {
                 check(&path, Some(&event));
             }
+            check(&format!("/v1/pixel/{word}"), Some(&Endpoint::Pixel(kind)));
         }
         for path in ["/v1/b", "/v1/batch", "/v1/import", "/b", "/beacon/v1/batch", "/api/s/batch", "/api/s/s2s/batch"] {
             check(path, Some(&Endpoint::Batch));
@@ -134,7 +137,6 @@ mod tests {
         check("/api/s/event", Some(&Endpoint::Event(None)));
         check("/v1/m", Some(&Endpoint::Discard));
         check("/pixel/v1/track", Some(&Endpoint::Pixel(Track)));
-        check("/v1/pixel/page", Some(&Endpoint::Pixel(Page)));
         check("/v1/projects/a%2Fb/settings", Some(&Endpoint::ProjectSettings("a/b".to_owned())));
         check("/sourceConfig", Some(&Endpoint::SourceConfig));
         check("/webhooks/nps", Some(&Endpoint::Webhook(0)));
@@ -142,7 +144,8 @@ mod tests {
 
     #[test]
     fn other_paths_are_nothing() {
-        for path in ["", "/x", "/track", "/v1", "/v1/unknown", "/v1/t/t", "/pixel/v1/identify", "/v1/projects/settings"]
+        for path in
+            ["", "/x", "/track", "/v1", "/v1/unknown", "/v1/t/t", "/v1//t", "/v1/pixel/batch", "/v1/projects/settings"]
         {
             check(path, None);
         }

@@ -1,10 +1,10 @@
 //! The ingest port: what stands behind each path, and what is answered.
 //!
-//! | path (with or without a slash at its end) | what it takes |
+//! | path (however many slashes stand at its ends) | what it takes |
 //! |---|---|
 //! | `POST /v1/{t,p,i,g,a,s}` or the whole words, `/t` ... `/s`, `/api/s/{type}`, `/api/s/s2s/{type}` | one event |
 //! | `POST /v1/{b,batch,import}`, `/b`, `/beacon/v1/batch` | `{"batch":[...]}` |
-//! | `GET /pixel/v1/{track,page}`, `/v1/pixel/{track,page}` | one event in the query |
+//! | `GET /v1/pixel/{type}`, `/pixel/v1/{type}` | one event in the query |
 //! | `GET /v1/projects/KEY/settings`, `/sourceConfig` | settings that browser clients ask for first |
 //! | `POST /v1/m`, `/m` | clients' own measurements, thrown away |
 //! | `GET /health` | whether events are taken |
@@ -85,6 +85,11 @@ impl GatewayState {
         Self(Arc::new(Shared { log, keys, limits, segment_strict, metrics, webhooks, appends, complaint }))
     }
 
+    /// Counts a request that is refused.
+    fn count(&self, refusal: &Refusal) {
+        self.0.metrics.requests_rejected.with_label_values(&[refusal.code]).inc();
+    }
+
     /// Waits for appends whose clients hung up. To be called once no requests come any more.
     pub async fn drain(&self) {
         self.0.appends.close();
@@ -105,7 +110,7 @@ async fn dispatch(state: &GatewayState, request: Request) -> Response {
     let mut response = match handle(state, request).await {
         Ok(response) => response,
         Err(refusal) => {
-            state.0.metrics.requests_rejected.with_label_values(&[refusal.code]).inc();
+            state.count(&refusal);
             if state.0.segment_strict && refusal.is_success_at_segment {
                 answer::success()
             } else {

@@ -19,24 +19,37 @@ const GIF: &[u8] =
 const DOTS_MAX: usize = 8;
 
 /// Takes `?writeKey=...&userId=...&event=...&properties.plan=pro`, or `?data=` with base64 of an event's JSON.
+/// A bad event or key is answered with the image as well, as Segment and RudderStack do: whoever looks at the page or
+/// mail around it can mend nothing.
+///
+/// # Errors
+/// It could not be stored.
 pub(crate) async fn receive(state: &GatewayState, head: &Parts, kind: RecordKind) -> Result<Response, Refusal> {
-    let query = head.uri.query().unwrap_or_default();
-    let received_at = Timestamp::now();
-    let text = event_text(query);
-    let key = write_key::of_head(&head.headers, query).or_else(|| crate::json::Envelope::parse(&text).ok()?.write_key);
-    let source = source_of(state, key.as_deref())?;
-    single_event(state, &source, head, Some(kind), &text, received_at).await?;
+    match take(state, head, kind).await {
+        Err(refusal) if refusal.status.is_client_error() => state.count(&refusal),
+        taken => taken?,
+    }
     let mut response = Response::new(Body::from(GIF));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("image/gif"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
+async fn take(state: &GatewayState, head: &Parts, kind: RecordKind) -> Result<(), Refusal> {
+    let query = head.uri.query().unwrap_or_default();
+    let received_at = Timestamp::now();
+    let text = event_text(query);
+    let key = write_key::of_head(&head.headers, query).or_else(|| crate::json::Envelope::parse(&text).ok()?.write_key);
+    let source = source_of(state, key.as_deref())?;
+    single_event(state, &source, head, Some(kind), &text, received_at).await?;
+    Ok(())
+}
+
 fn event_text(query: &str) -> String {
     let mut event = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         if name == "data"
-            && let Some(text) = write_key::decode_base64(&value).and_then(|bytes| String::from_utf8(bytes).ok())
+            && let Some(text) = encoded_text(&value)
         {
             return text;
         }
@@ -45,6 +58,12 @@ fn event_text(query: &str) -> String {
         }
     }
     Value::Object(event).to_string()
+}
+
+/// Decodes base64 of either alphabet, in which a plus may have become the space that it stands for in a query.
+fn encoded_text(value: &str) -> Option<String> {
+    let value = value.replace([' ', '-'], "+").replace('_', "/");
+    String::from_utf8(write_key::decode_base64(&value)?).ok()
 }
 
 fn insert(event: &mut Map<String, Value>, dotted: &str, value: String) {
@@ -73,6 +92,9 @@ mod tests {
         check("properties.a.b=1&properties.c=2", r#"{"properties":{"a":{"b":"1"},"c":"2"}}"#);
         check("a=1&a.b=2", r#"{"a":"1"}"#);
         check("data=eyJhIjoxfQ", r#"{"a":1}"#);
+        for encoded in ["eyJhIjoiPz8%2FPj4%2BIn0=", "eyJhIjoiPz8/Pj4+In0=", "eyJhIjoiPz8_Pj4-In0"] {
+            check(&format!("data={encoded}"), r#"{"a":"???>>>"}"#);
+        }
         check("data=%25%25", r#"{"data":"%%"}"#);
         assert!(event_text(&"a.".repeat(30_000)).contains("a.a.a"));
     }
