@@ -7,9 +7,10 @@ use http::header::{
 };
 use http::{HeaderMap, StatusCode};
 
-/// What the browser clients ask for in their preflights.
+/// What the browser clients ask for in their preflights, and all that others may ask for: the star stands for
+/// everything but `authorization`, where no credentials are allowed.
 const ALLOW_HEADERS: &str =
-    "authorization, content-type, content-encoding, x-retry-count, x-write-key, anonymousid, sentat";
+    "authorization, content-type, content-encoding, x-retry-count, x-write-key, anonymousid, sentat, *";
 /// The most that Chromium keeps a preflight's answer, in seconds.
 const MAX_AGE: &str = "7200";
 
