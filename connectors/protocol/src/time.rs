@@ -24,7 +24,8 @@ impl Timestamp {
         Self(jiff::Timestamp::now().as_microsecond())
     }
 
-    /// Reads an ISO 8601 text (no offset means UTC, a date alone is its midnight).
+    /// Reads an ISO 8601 text (no offset means UTC, a date alone is its midnight), also with a space or `UTC`
+    /// for its offset as Ruby prints it, or a text of RFC 2822, as mail and HTTP have it.
     /// `None` if unreadable or outside 1970-2100.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -38,10 +39,9 @@ impl Timestamp {
         if let Ok(number) = text.parse::<i64>() {
             return Self::from_number(number);
         }
-        let instant = match text.parse::<jiff::Timestamp>() {
-            Ok(instant) => instant,
-            Err(_) => text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(zone.clone()).ok()?.timestamp(),
-        };
+        let of_zone = || text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(zone.clone()).ok();
+        let instant = text.parse::<jiff::Timestamp>().ok().or_else(|| of_zone().map(|time| time.timestamp()));
+        let instant = instant.or_else(|| spaced(text)).or_else(|| mailed(text))?;
         Self(instant.as_microsecond()).believed()
     }
 
@@ -73,6 +73,18 @@ impl Timestamp {
     fn believed(self) -> Option<Self> {
         BELIEVED_SECONDS.contains(&self.0.div_euclid(MICROS_PER_SECOND)).then_some(self)
     }
+}
+
+/// Reads `2026-01-31 12:00:00 +0100`, and `UTC` in the place of the offset.
+fn spaced(text: &str) -> Option<jiff::Timestamp> {
+    let (time, offset) = text.rsplit_once(' ')?;
+    let offset = if offset == "UTC" { "Z" } else { offset };
+    format!("{time}{offset}").parse().ok()
+}
+
+/// Reads `Sat, 31 Jan 2026 12:00:00 GMT`.
+fn mailed(text: &str) -> Option<jiff::Timestamp> {
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
 }
 
 /// Prints `2026-01-31T12:00:00.000000Z`.
@@ -152,6 +164,9 @@ mod tests {
         check(&json!("2026-01-02T03:04:05Z"), Some("2026-01-02T03:04:05.000000Z"));
         check(&json!("2026-01-02T03:04:05.123456+02:00"), Some("2026-01-02T01:04:05.123456Z"));
         check(&json!("2026-01-02 03:04:05"), Some("2026-01-02T03:04:05.000000Z"));
+        for text in ["2026-01-02 03:04:05 UTC", "2026-01-02 05:04:05.0 +0200", "Fri, 2 Jan 2026 03:04:05 GMT"] {
+            check(&json!(text), Some("2026-01-02T03:04:05.000000Z"));
+        }
         check(&json!("2026-01-02"), Some("2026-01-02T00:00:00.000000Z"));
         check(&json!(1_767_323_045), Some("2026-01-02T03:04:05.000000Z"));
         check(&json!(1_767_323_045_000_i64), Some("2026-01-02T03:04:05.000000Z"));
