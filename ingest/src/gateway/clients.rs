@@ -14,7 +14,8 @@ use std::sync::Arc;
 use tributary_log::Health;
 
 /// Settings of analytics.js. With less than this it sends nothing, or it sends
-/// to its maker instead of here.
+/// to its maker instead of here; with a second integration the build for script
+/// tags asks for a part of itself that is not here, and sends nothing either.
 pub(crate) fn project_settings(state: &GatewayState, head: &Parts, key: &str) -> Result<Response, Refusal> {
     known_source(state, Some(key))?;
     let (host, protocol) = address(head);
