@@ -85,11 +85,6 @@ impl GatewayState {
         Self(Arc::new(Shared { log, keys, limits, segment_strict, metrics, webhooks, appends, complaint }))
     }
 
-    /// Counts a request that is refused.
-    fn count(&self, refusal: &Refusal) {
-        self.0.metrics.requests_rejected.with_label_values(&[refusal.code]).inc();
-    }
-
     /// Waits for appends whose clients hung up. To be called once no requests come any more.
     pub async fn drain(&self) {
         self.0.appends.close();
@@ -110,7 +105,7 @@ async fn dispatch(state: &GatewayState, request: Request) -> Response {
     let mut response = match handle(state, request).await {
         Ok(response) => response,
         Err(refusal) => {
-            state.count(&refusal);
+            state.0.metrics.requests_rejected.with_label_values(&[refusal.code]).inc();
             if state.0.segment_strict && refusal.is_success_at_segment {
                 answer::success()
             } else {

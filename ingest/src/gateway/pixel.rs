@@ -19,30 +19,17 @@ const GIF: &[u8] =
 const DOTS_MAX: usize = 8;
 
 /// Takes `?writeKey=...&userId=...&event=...&properties.plan=pro`, or `?data=` with base64 of an event's JSON.
-/// A bad event or key is answered with the image as well, as Segment and RudderStack do: whoever looks at the page or
-/// mail around it can mend nothing.
-///
-/// # Errors
-/// It could not be stored.
 pub(crate) async fn receive(state: &GatewayState, head: &Parts, kind: RecordKind) -> Result<Response, Refusal> {
-    match take(state, head, kind).await {
-        Err(refusal) if refusal.status.is_client_error() => state.count(&refusal),
-        taken => taken?,
-    }
-    let mut response = Response::new(Body::from(GIF));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("image/gif"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
-}
-
-async fn take(state: &GatewayState, head: &Parts, kind: RecordKind) -> Result<(), Refusal> {
     let query = head.uri.query().unwrap_or_default();
     let received_at = Timestamp::now();
     let text = event_text(query);
     let key = write_key::of_head(&head.headers, query).or_else(|| crate::json::Envelope::parse(&text).ok()?.write_key);
     let source = source_of(state, key.as_deref())?;
     single_event(state, &source, head, Some(kind), &text, received_at).await?;
-    Ok(())
+    let mut response = Response::new(Body::from(GIF));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("image/gif"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 fn event_text(query: &str) -> String {
