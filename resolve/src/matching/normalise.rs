@@ -1,6 +1,8 @@
 //! Texts as people write them, brought to one form per kind of value.
 
-use serde::{Deserialize, Serialize};
+mod dates;
+
+pub(crate) use dates::{DayOrder, date, day_order, month};
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
@@ -82,73 +84,6 @@ pub(crate) fn name(text: &str) -> Option<String> {
     let name = if kept.is_empty() { plain } else { kept.join(" ") };
     let placeholder = matches!(name.as_str(), "" | "unknown" | "none" | "null" | "na" | "n a" | "nan" | "test");
     (!placeholder).then_some(name)
-}
-
-/// How a column writes the day and the month.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum DayOrder {
-    /// 31/12/1999.
-    #[default]
-    DayFirst,
-    /// 12/31/1999.
-    MonthFirst,
-}
-
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-
-/// A date's three numbers in the order they are written, words of months read.
-fn date_parts(text: &str) -> Option<[(u32, usize); 3]> {
-    let text = text.split(['T', 't']).next().filter(|head| head.len() >= 6).unwrap_or(text);
-    let digits = |part: &str| part.parse::<u32>().ok().map(|number| (number, part.len()));
-    if text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some([digits(&text[..4])?, digits(&text[4..6])?, digits(&text[6..])?]);
-    }
-    let lower = text.to_ascii_lowercase();
-    let mut parts = lower.split(|character: char| !character.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
-    let mut read = || {
-        let part = parts.next()?;
-        month(part).map_or_else(|| digits(part), |month| Some((month, 3)))
-    };
-    Some([read()?, read()?, read()?])
-}
-
-/// The month that a word in small letters begins like.
-pub(crate) fn month(word: &str) -> Option<u32> {
-    let head = word.get(..3)?;
-    MONTHS.iter().position(|month| *month == head).map(|month| month as u32 + 1)
-}
-
-/// Finds out how a column writes its dates: which of the first two numbers
-/// passes 12 more often. ISO dates say nothing and need nothing.
-pub(crate) fn day_order<'a>(texts: impl Iterator<Item = &'a str>) -> DayOrder {
-    let (mut day_first, mut month_first) = (0, 0);
-    for parts in texts.filter_map(date_parts).filter(|parts| parts[0].1 <= 2 && matches!(parts[2].1, 2 | 4)) {
-        day_first += usize::from((13..=31).contains(&parts[0].0));
-        month_first += usize::from((13..=31).contains(&parts[1].0));
-    }
-    if month_first > day_first { DayOrder::MonthFirst } else { DayOrder::DayFirst }
-}
-
-/// A date as eight digits, year first. Days and months out of range are kept:
-/// a slip of the pen is evidence too.
-pub(crate) fn date(text: &str, order: DayOrder) -> Option<String> {
-    let [one, two, three] = date_parts(text.trim())?;
-    let (year, month, day) = match (one.1, three.1, order) {
-        (4, ..) => (one.0, two.0, three.0),
-        (_, 4, DayOrder::DayFirst) => (three.0, two.0, one.0),
-        (_, 4, DayOrder::MonthFirst) => (three.0, one.0, two.0),
-        (2, 2, _) if one.0 > 31 => (century(one.0), two.0, three.0),
-        (..=2, 2, DayOrder::DayFirst) => (century(three.0), two.0, one.0),
-        (..=2, 2, DayOrder::MonthFirst) => (century(three.0), one.0, two.0),
-        _ => return None,
-    };
-    (year <= 9999 && month <= 99 && day <= 99).then(|| format!("{year:04}{month:02}{day:02}"))
-}
-
-/// The year that two digits mean: from 1930 to 2029.
-fn century(year: u32) -> u32 {
-    year + if year < 30 { 2000 } else { 1900 }
 }
 
 /// An address of mail: lower case, tags after `+` dropped, and dots where the
@@ -331,31 +266,6 @@ mod tests {
         assert_eq!(head("ab ".repeat(200)).len(), 256);
         assert_eq!(head("й".repeat(200)).chars().count(), 128);
         assert_eq!(email(&format!("{}@example.com", "a".repeat(300))), None);
-    }
-
-    #[test]
-    fn dates() {
-        let day_first = |text: &str| date(text, DayOrder::DayFirst);
-        let cases = [
-            ("1999-12-31", "19991231"),
-            ("19991231", "19991231"),
-            ("31/12/1999", "19991231"),
-            ("1855-01-81", "18550181"),
-            ("31 Dec 1999", "19991231"),
-            ("1999-12-31T00:00:00Z", "19991231"),
-            ("5/3/67", "19670305"),
-            ("31.12.04", "20041231"),
-            ("67-12-31", "19671231"),
-            ("1/2/3", ""),
-            ("", ""),
-            ("1999", ""),
-            ("a-b-c", ""),
-        ];
-        check(day_first, &cases);
-        check(|text| date(text, DayOrder::MonthFirst), &[("12/31/1999", "19991231"), ("12/31/66", "19661231")]);
-        assert_eq!(day_order(["12/31/1999", "01/02/1999"].into_iter()), DayOrder::MonthFirst);
-        assert_eq!(day_order(["12/31/99", "01/02/99"].into_iter()), DayOrder::MonthFirst);
-        assert_eq!(day_order(["31/12/1999", "1999-12-31"].into_iter()), DayOrder::DayFirst);
     }
 
     #[test]
