@@ -151,3 +151,15 @@ fn a_birth_date_in_three_columns_is_as_good_as_one() {
     assert_eq!(run(table.table(&["person"]), &again).unwrap().clusters, parted.clusters);
     assert!(!parted.recognised.iter().any(|found| matches!(found.role, Role::Ignored(Ignored::UnknownCode))));
 }
+
+#[test]
+fn companies_of_which_only_the_name_and_the_town_are_known_are_matched() {
+    let of = |person: &Person| {
+        let Person { given, family, town, zip, .. } = person.clone();
+        vec![format!("{given} {family} Trading"), town, zip]
+    };
+    let rows = rows(&["vendor_name", "vendor_city", "vendor_zip"], &households(600, 11), of);
+    let roles: Vec<Role> = matched(&rows).recognised.iter().map(|found| found.role).collect();
+    assert_eq!(roles, [Role::City, Role::Text, Role::Postcode]);
+    check(&rows, 0.9, 0.9);
+}

@@ -193,10 +193,14 @@ fn compared_as(fields: Vec<Field>, comparisons: &[(String, Measure)]) -> Result<
     Ok(fields.into_iter().map(compared).collect())
 }
 
-/// Some column must tell people apart; words such as an occupation do not.
+/// Some column must tell people apart; words such as an occupation do not, those of
+/// which most rows have their own do: names of companies, titles.
 fn tells_a_person(fields: &[Field]) -> bool {
-    let weak = |role| matches!(role, Role::Text | Role::Region | Role::City | Role::Postcode | Role::SecondLine);
-    fields.iter().any(|field| !weak(field.role) && field.codes.iter().any(|&code| code != MISSING))
+    let weak = |role| matches!(role, Role::Region | Role::City | Role::Postcode | Role::SecondLine);
+    fields.iter().filter(|field| !weak(field.role)).any(|field| {
+        let filled = field.codes.iter().filter(|&&code| code != MISSING).count();
+        filled > 0 && (field.role != Role::Text || field.values.len() * 2 >= field.codes.len())
+    })
 }
 
 /// Pairs whose values are fetched together: few enough to stay at hand.

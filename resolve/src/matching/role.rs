@@ -2,13 +2,15 @@
 
 mod birth;
 mod content;
+mod known;
 mod names;
 
 use super::normalise;
 use super::table::{Column, MISSING};
 pub(crate) use birth::without_fraction;
-use content::{agrees, by_content, is_one_word};
+use content::{agrees, by_content, is_day_of_year, is_one_word};
 pub(crate) use names::by_name;
+use names::says_other_date;
 use serde::{Deserialize, Serialize};
 
 /// What a column tells of a person.
@@ -97,6 +99,8 @@ pub fn recognise(columns: &[Column]) -> Vec<Recognised> {
         columns.iter().map(|column| Recognised { column: column.name.clone(), role: role_of(column) }).collect();
     prefer_named_birth_dates(&mut found);
     birth::tell_parts(columns, &mut found);
+    tell_whole_names(columns, &mut found);
+    tell_parts_of_names(columns, &mut found);
     tell_family_names(columns, &mut found);
     tell_names_of_others(columns, &mut found);
     found
@@ -119,9 +123,10 @@ fn tell_names_of_others(columns: &[Column], found: &mut [Recognised]) {
 /// Rows that tell whether a column repeats others.
 const ROWS_SEEN: usize = 4000;
 
-/// Whether most of a column's texts hold a word of the others.
+/// Whether most of a column's texts hold a word of the others, where these have one.
 fn repeats(whole: &Column, parts: &[&Column]) -> bool {
-    let filled = (0..whole.codes.len()).filter_map(|row| Some((row, whole.get(row)?)));
+    let beside = |row: &usize| parts.iter().any(|part| part.get(*row).is_some());
+    let filled = (0..whole.codes.len()).filter(beside).filter_map(|row| Some((row, whole.get(row)?)));
     let (mut rows, mut repeated) = (0, 0);
     for (row, text) in filled.take(ROWS_SEEN) {
         let text = normalise::plain(text);
@@ -143,6 +148,39 @@ fn prefer_named_birth_dates(found: &mut [Recognised]) {
         for guessed in found.iter_mut().filter(|found| births(found) && !named(found)) {
             guessed.role = Role::Ignored(Ignored::AboutTheRecord);
         }
+    }
+}
+
+/// Given names without family names, or these without those, are whole names if most
+/// are of several words: what one language calls one of the two, another calls both.
+fn tell_whole_names(columns: &[Column], found: &mut [Recognised]) {
+    let is = |role: Role| (0..found.len()).filter(|&place| found[place].role == role).collect::<Vec<_>>();
+    let (given, family, whole) = (is(Role::GivenName), is(Role::FamilyName), is(Role::FullName));
+    let alone = match (given.as_slice(), family.as_slice()) {
+        (&[alone], []) | ([], &[alone]) if whole.is_empty() => alone,
+        _ => return,
+    };
+    if content::are_several_words(&columns[alone]) {
+        found[alone].role = Role::FullName;
+    }
+}
+
+/// Two numbered columns of names that are single words are the family names, of which
+/// there are more, and the given names.
+fn tell_parts_of_names(columns: &[Column], found: &mut [Recognised]) {
+    let named = |place: &usize| matches!(found[*place].role, Role::GivenName | Role::FamilyName | Role::FullName);
+    let names: Vec<usize> = (0..found.len()).filter(named).collect();
+    let &[one, other] = names.as_slice() else { return };
+    let is_part = |place: usize| found[place].role == Role::FullName && is_one_word(&columns[place]);
+    let unnumbered = |place: usize| {
+        let is_number = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
+        names::words(&columns[place].name).into_iter().filter(|word| !is_number(word)).collect::<Vec<_>>()
+    };
+    if is_part(one) && is_part(other) && unnumbered(one) == unnumbered(other) {
+        let fewer = columns[one].values.len() < columns[other].values.len();
+        let (given, family) = if fewer { (one, other) } else { (other, one) };
+        found[given].role = Role::GivenName;
+        found[family].role = Role::FamilyName;
     }
 }
 
@@ -172,8 +210,16 @@ fn role_of(column: &Column) -> Role {
     if column.values.len() <= 1 {
         return Role::Ignored(Ignored::Constant);
     }
-    let role = by_name(&column.name).filter(|&role| agrees(role, column)).unwrap_or_else(|| by_content(column));
-    let names_the_row = matches!(role, Role::SourceId | Role::Device | Role::UserId | Role::NationalId | Role::Text);
+    let named = by_name(&column.name);
+    let by_texts = || match (by_content(column), named) {
+        // A date, but of what it says that is none of birth.
+        (Role::BirthDate, None) if says_other_date(&column.name) => Role::Ignored(Ignored::AboutTheRecord),
+        (_, Some(Role::BirthDate)) if is_day_of_year(column) => Role::Text,
+        (role, _) => role,
+    };
+    let role = named.filter(|&role| agrees(role, column)).unwrap_or_else(by_texts);
+    let is_id = matches!(role, Role::SourceId | Role::Device | Role::UserId | Role::NationalId);
+    let names_the_row = is_id || (role == Role::Text && !content::are_titles(column));
     if names_the_row && no_value_twice(column) { Role::Ignored(Ignored::NamesTheRow) } else { role }
 }
 
@@ -264,6 +310,24 @@ mod tests {
         let code = Role::Ignored(Ignored::UnknownCode);
         let expected = [Role::GivenName, Role::FamilyName, Role::Text, Role::Phone, Role::Postcode, code, code];
         assert_eq!(roles, expected);
+    }
+
+    #[test]
+    fn whole_names_are_told_from_parts_by_their_words() {
+        let check = |columns: &[(&str, [&str; 3])], expected: &[Role]| {
+            let table: Vec<Column> = columns.iter().map(|(name, texts)| Column::from_texts(name, *texts)).collect();
+            let roles: Vec<Role> = recognise(&table).into_iter().map(|found| found.role).collect();
+            assert_eq!(roles, expected, "{columns:?}");
+        };
+        let (given, family, whole) =
+            (["anna", "otto", "anna"], ["weber", "kurz", "lang"], ["anna weber", "otto kurz", "anna lang"]);
+        check(&[("nome", whole)], &[Role::FullName]);
+        check(&[("nom", whole)], &[Role::FullName]);
+        check(&[("nome", given)], &[Role::GivenName]);
+        check(&[("nome", whole), ("cognome", family)], &[Role::GivenName, Role::FamilyName]);
+        check(&[("NAME1", family), ("NAME2", given)], &[Role::FamilyName, Role::GivenName]);
+        check(&[("NAME1", whole), ("NAME2", given)], &[Role::FullName, Role::FullName]);
+        check(&[("name", given), ("member name", family)], &[Role::FullName, Role::FullName]);
     }
 
     #[test]

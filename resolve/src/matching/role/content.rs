@@ -12,17 +12,26 @@ fn share(column: &Column, test: impl Fn(&str) -> bool) -> f64 {
     column.values.iter().take(seen).filter(|text| test(text)).count() as f64 / seen.max(1) as f64
 }
 
-/// Whether a text is a date whose year is written out.
+/// Whether a text is a date whose year is written out; of digits alone, eight are.
 fn is_date(text: &str) -> bool {
+    let is_number = text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && text.len() != 8 {
+        return false;
+    }
     let year = text.split(|letter: char| !letter.is_ascii_digit()).any(|digits| digits.len() >= 4);
     year && normalise::date(text, normalise::DayOrder::DayFirst).is_some_and(|date| {
         (1000..=2100).contains(&date[..4].parse().unwrap_or(0)) && date[4..6] <= *"31" && date[6..] <= *"31"
     })
 }
 
+/// Whether a text is of letters but for one in five and what is between words.
 fn letters(text: &str) -> bool {
-    let letters = text.chars().filter(|character| character.is_alphabetic()).count();
-    letters * 10 >= text.chars().filter(|character| !character.is_whitespace()).count() * 8
+    let letters = letters_in(text);
+    letters > 0 && letters * 10 >= text.chars().filter(|character| character.is_alphanumeric()).count() * 8
+}
+
+fn letters_in(text: &str) -> usize {
+    text.chars().filter(|character| character.is_alphabetic()).count()
 }
 
 fn digits(text: &str) -> usize {
@@ -54,23 +63,33 @@ pub(super) fn agrees(role: Role, column: &Column) -> bool {
         Role::BirthDate => share(column, |text| normalise::date(text, normalise::DayOrder::DayFirst).is_some()) >= 0.5,
         Role::Phone => share(column, |text| digits(text) >= 6) >= 0.3,
         Role::FullName => share(column, few_digits) >= 0.5 && share(column, is_company) < COMPANIES,
-        Role::GivenName | Role::FamilyName | Role::City => share(column, few_digits) >= 0.5,
+        Role::GivenName | Role::FamilyName => share(column, few_digits) >= 0.5,
+        Role::City => share(column, |text| letters_in(text) >= 3 || few_digits(text)) >= 0.5,
+        Role::Region => {
+            share(column, |text| text.chars().nth(1).is_some() && text.len() <= 40) >= 0.5 && !is_streets(column)
+        }
         Role::HouseNumber => share(column, |text| digits(text) > 0 && text.len() <= 10) >= 0.5,
         Role::Postcode => share(column, |text| digits(text) > 0 && text.len() <= 12) >= 0.5,
-        Role::Street => share(column, |text| text.chars().filter(|letter| letter.is_alphabetic()).count() >= 3) >= 0.3,
+        Role::Street => {
+            share(column, |text| letters_in(text) >= 3 || has_ideographs(text)) >= 0.3 && !is_emails(column)
+        }
+        Role::UserId | Role::SourceId | Role::Text => !is_emails(column),
+        // Said to be about an address, and is one of its own in most rows.
+        Role::Ignored(Ignored::AboutTheRecord) => !is_emails(column) || column.values.len() * 2 < column.codes.len(),
         _ => true,
     }
 }
 
 pub(super) fn by_content(column: &Column) -> Role {
-    if share(column, |text| text.contains('@') && text.contains('.') && !text.contains(' ')) >= 0.7 {
+    if is_emails(column) {
         return Role::Email;
     }
     if share(column, is_date) >= 0.7 {
         return if spans_generations(column) { Role::BirthDate } else { Role::Ignored(Ignored::AboutTheRecord) };
     }
     let formatted = |text: &str| text.contains(['+', '(', '-']) && text.len() <= 20 && (7..=15).contains(&digits(text));
-    let phone_like = |text: &str| (7..=15).contains(&digits(text)) && !text.contains(char::is_alphabetic);
+    let phone_like =
+        |text: &str| (7..=15).contains(&digits(text)) && !text.contains(char::is_alphabetic) && !is_decimal(text);
     if share(column, phone_like) >= 0.8 && share(column, formatted) >= 0.2 {
         return Role::Phone;
     }
@@ -80,10 +99,29 @@ pub(super) fn by_content(column: &Column) -> Role {
     if share(column, is_british_postcode) >= 0.6 || is_american_zips(column) {
         return Role::Postcode;
     }
-    if share(column, is_street) >= 0.6 {
+    if is_streets(column) {
         return Role::Street;
     }
     if share(column, letters) >= 0.7 { words(column) } else { Role::Ignored(Ignored::UnknownCode) }
+}
+
+fn is_emails(column: &Column) -> bool {
+    share(column, |text| text.contains('@') && text.contains('.') && !text.contains(' ')) >= 0.7
+}
+
+fn is_streets(column: &Column) -> bool {
+    share(column, is_street) >= 0.6
+}
+
+/// Whether a text is a number with a fraction that is too small for a telephone's: a
+/// degree of longitude, an amount.
+fn is_decimal(text: &str) -> bool {
+    text.contains('.') && text.parse::<f64>().is_ok_and(|number| number.abs() < 1e6)
+}
+
+/// Whether a text has characters of which two or three are a word.
+fn has_ideographs(text: &str) -> bool {
+    text.chars().any(|character| ('\u{3040}'..='\u{9fff}').contains(&character))
 }
 
 fn is_british_postcode(text: &str) -> bool {
@@ -124,6 +162,33 @@ fn spans_generations(column: &Column) -> bool {
     place(19).saturating_sub(place(1)) >= 25
 }
 
+/// Whether a column holds days and months of birth without the year, as programs do
+/// that congratulate.
+pub(super) fn is_day_of_year(column: &Column) -> bool {
+    let numbers = |text: &str| {
+        let parts: Vec<&str> = text.split(['/', '-', '.', ' ']).filter(|part| !part.is_empty()).collect();
+        let [one, two] = parts.as_slice() else { return false };
+        let number = |part: &str| part.parse::<u32>().ok().or_else(|| normalise::month(part));
+        let in_year = |part: &str| number(part).is_some_and(|number| (1..=31).contains(&number));
+        in_year(one) && in_year(two)
+    };
+    share(column, numbers) >= 0.7
+}
+
+/// Whether most texts are several words.
+pub(super) fn are_several_words(column: &Column) -> bool {
+    share(column, |text| text.trim().contains(' ')) >= 0.6
+}
+
+/// Whether most texts are some words, as names of companies and titles are: those of two
+/// rows may be alike where none comes twice.
+pub(super) fn are_titles(column: &Column) -> bool {
+    are_several_words(column) && share(column, |text| text.len() <= TITLE_BYTES) >= 0.9
+}
+
+/// Longest title.
+const TITLE_BYTES: usize = 80;
+
 /// Whether nearly all texts are one word.
 pub(super) fn is_one_word(column: &Column) -> bool {
     share(column, |text| !text.trim().contains(' ')) >= 0.9
@@ -135,13 +200,12 @@ fn words(column: &Column) -> Role {
     let starts_given = share(column, |text| normalise::plain(text).split(' ').next().is_some_and(nickname::is_known));
     match (starts_given >= 0.3, one_word >= 0.7) {
         (true, true) => Role::GivenName,
-        (true, false) => Role::FullName,
-        (false, _) => Role::Text,
+        (true, false) if share(column, is_company) < COMPANIES => Role::FullName,
+        _ => Role::Text,
     }
 }
 
 /// Words and a number.
 fn is_street(text: &str) -> bool {
-    let letters = text.chars().filter(|character| character.is_alphabetic()).count();
-    text.contains(' ') && digits(text) > 0 && letters >= 4
+    text.contains(' ') && digits(text) > 0 && letters_in(text) >= 4
 }

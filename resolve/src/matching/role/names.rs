@@ -1,192 +1,82 @@
-//! What a column's name says of it, in the languages of Europe.
+//! What a column's name says of it.
 
 use super::super::normalise;
+use super::known::{ABOUT, BORN, COMMON, DATES, ENDS_OF_OTHERS, FILLERS, HASHED, NAMES, OTHERS};
 use super::{Ignored, Role};
-
-/// Names of columns, letters and digits only; the first list that holds one decides.
-const NAMES: &[(Role, &str)] = &[
-    (
-        Role::Ignored(Ignored::Answer),
-        "cluster clusterid clusterno clusternumber truecluster entity entityid entitykey trueid trueperson \
-         truepersonid trueentity trueentityid truth groundtruth gold goldid goldenid goldenrecord goldenrecordid \
-         realid label match matchid ismatch household householdid personid simulantid group groupid duplicateof \
-         dupof duplicategroup duplicateid dupgroup dupid masterid mastercluster",
-    ),
-    (
-        Role::Ignored(Ignored::AboutTheRecord),
-        "source sourcesystem sourcefile system origin channel ts timestamp time date datetime created createdat \
-         createdon createddate creationdate datecreated insertdate insertedat updated updatedat updatedon updateddate \
-         lastupdate lastupdated dateupdated modified modifiedat modifiedon modifieddate lastmodified lastseen \
-         firstseen lastlogin eventtime receivedat index idx rownumber rowno rownum row version importedat loadedat \
-         loaddate batch batchid country countrycode countryname land pays pais paese language lang locale currency \
-         status active isactive optin consent notes note comment comments remarks remark bemerkung bemerkungen \
-         signup signupdate signedupat registered registrationdate registeredat joined joindate membersince orderdate \
-         lastpurchase lastorder lastorderdate balance amount total erstelltam erstellt angelegt angelegtam geandertam \
-         timezone useragent ip ipaddress",
-    ),
-    (
-        Role::GivenName,
-        "givenname givennames givennm firstname firstnames firstnm forename forenames fname frstname fstname first \
-         given vorname vornamen vname rufname prenom prenoms nombre nombres nombredepila primernombre voornaam \
-         voornamen roepnaam nome primeironome christianname imie fornamn fornavn etunimi preferredname knownas",
-    ),
-    (
-        Role::FamilyName,
-        "familyname familynames familynm surname surnames surnm lastname lastnames lastnm lname last family nachname \
-         nachnamen nname zuname familienname nom nomfamille nomdefamille patronyme apellido apellidos primerapellido \
-         apellidopaterno achternaam cognome sname secondname sobrenome apelido nazwisko efternamn etternavn \
-         efternavn sukunimi",
-    ),
-    (
-        Role::FullName,
-        "name fullname fullnm personname customername custname clientname patientname contactname displayname \
-         membername holdername accountname firstandsurname firstlastname wholename completename nombrecompleto \
-         nombreyapellidos nomcomplet nometprenom nomprenom nomecompleto nominativo vollername vollstandigername \
-         kundenname naam namn navn",
-    ),
-    (
-        Role::BirthDate,
-        "dob dobraw dateofbirth dobirth dtbirth birth birthdate birthdt birthday bday bdate borndate dateborn born \
-         bornon birthdateiso geburtsdatum geburtstag gebdatum gebdat geboren geborenam datenaissance \
-         datedenaissance naissance datnais nele fechanacimiento fechadenacimiento fecnac nacimiento datadinascita \
-         nascita datanascita datadenascimento datanascimento nascimento geboortedatum fodselsdato fodelsedatum \
-         fodselsdag dataurodzenia syntymaaika",
-    ),
-    (
-        Role::Email,
-        "email emails mail mails emailaddress emailaddr mailaddress emailid mailid emladdr eml correo \
-         correoelectronico courriel epost adresseemail adressemail emailadresse mailadresse indirizzoemail posta \
-         postaelettronica primaryemail useremail contactemail workemail homeemail personalemail",
-    ),
-    (
-        Role::Phone,
-        "phone phones phoneno phonenr phonenum phonenumber phn phno phoneraw telephone telephoneno telephonenumber \
-         tel telno telnr telnumber mobile mobiles mobileno mobilenr mobilenumber mobilephone mobno mob cell cellno \
-         cellphone cellnumber cellular homephone phonehome workphone phonework phonemobile mobilehome dayphone \
-         eveningphone landline telefon telefonnr telefonnummer telefono telefoon telefoonnummer telefone fon \
-         rufnummer festnetz handy handynr handynummer mobil mobilnr mobilnummer mobiltelefon portable numtel \
-         numerotelephone numerodetelephone celular movil cellulare gsm tlf msisdn contactnumber contactno \
-         contactphone primaryphone",
-    ),
-    (
-        Role::HouseNumber,
-        "streetnumber housenumber houseno housenr housenum streetno streetnr number hausnummer hausnr hnr huisnummer \
-         huisnr buildingnumber numerocivico civico numeroderue numeroportal",
-    ),
-    (
-        Role::Street,
-        "street address addressline addressline1 addresslineone address1 addr addr1 addrline1 streetaddress \
-         streetaddr streetname streetline1 streetline line1 addressstreet strasse str anschrift adresse adresse1 \
-         adresseligne1 ligne1 rue voie calle direccion domicilio indirizzo endereco logradouro straat straatnaam \
-         adres ulica gata gatuadress gateadresse postaladdress homeaddress homeaddr mailingaddress residentialaddress \
-         billingaddress shippingaddress",
-    ),
-    (
-        Role::SecondLine,
-        "address2 addressline2 addresslinetwo addr2 addrline2 line2 streetaddress2 streetline2 adresse2 adresszusatz \
-         ligne2 locality complement complementoadresse apartment apt unit flat",
-    ),
-    (
-        Role::City,
-        "city cityname cty ctynm town townname suburb place birthplace placeofbirth birthcity ort wohnort stadt geburtsort ville commune \
-         lieudenaissance ciudad poblacion localidad municipio lugarnacimiento citta comune luogodinascita cidade \
-         plaats woonplaats miasto postort poststed posttown municipality village hometown addresscity homecity",
-    ),
-    (
-        Role::Postcode,
-        "postcode postcd postalcode postalcd postal zip zipcode zipcd zip5 zippostal pincode plz postleitzahl cp \
-         codepostal codpostal codigopostal cap cep postnr postnummer postkode kodpocztowy postcodefake addresszip \
-         eircode",
-    ),
-    (
-        Role::Region,
-        "state statecode stateabbr stcd stcode stprov province provincia prov region county bundesland departement stateprovince usstate \
-         addressstate canton kanton",
-    ),
-    (
-        Role::NationalId,
-        "ssn ssnid ssnlast ssnlast4 ssnumber socsec socsecid socsecno socialsecurity socialsecurityno \
-         socialsecuritynumber socialsecuritynum sin socialinsurancenumber nationalid nationalidno nationalidnumber \
-         natid nin nino nationalinsurance nationalinsurancenumber nhs nhsno nhsnumber taxid taxno taxnumber \
-         taxpayerid tin passport passportno passportnumber driverslicense driverlicense driverslicenseno \
-         driverslicensenumber idcard idcardno idnumber governmentid citizenid personnummer personalnumber bsn cpf \
-         curp rfc pesel cnp aadhaar aadhar codicefiscale codfiscale dni nif nie nir insee numerosecuritesociale \
-         steuerid steuernummer svnr ahv ahvnummer sozialversicherungsnummer rodnecislo hetu cedula rut niss",
-    ),
-    (Role::UserId, "userid uid loginid login username useraccount"),
-    (
-        Role::Device,
-        "anonymousid anonid deviceid device cookieid cookie visitorid idfa gaid clientid fingerprint \
-         advertisingid adid",
-    ),
-    (
-        Role::SourceId,
-        "crmid crmno customerid customerno customernr customernumber customerref custid custno custnr custnumber \
-         clientno clientnr clientnumber clientref kundennummer kundennr kundenid kdnr numclient numeroclient \
-         numerocliente codigocliente codicecliente klantnummer klantnr memberid memberno membernumber \
-         membershipid membershipno membershipnumber loyaltyid loyaltyno loyaltynumber loyaltycard accountid accountno \
-         accountnumber acctid acctno contactid patientid patientno patientnumber mrn externalid externalref legacyid \
-         subscriberid employeeid employeeno studentid studentno policyno policynumber",
-    ),
-    (
-        Role::Text,
-        "birthyear yearofbirth yob dobyear geburtsjahr jahrgang anneedenaissance anneenaissance annodinascita \
-         anonacimiento geboortejaar rokurodzenia occupation beruf profession gender sex geschlecht sexe sexo job jobtitle title salutation anrede company \
-         companyname firma societe empresa employer organisation organization ragionesociale middlename middlenames \
-         middleinitial middle mname suffix namesuffix maritalstatus nationality",
-    ),
-];
-
-/// Words before or after a name that say whose or which it is.
-const FILLERS: [&str; 28] = [
-    "customer",
-    "cust",
-    "client",
-    "person",
-    "people",
-    "patient",
-    "member",
-    "contact",
-    "user",
-    "subscriber",
-    "holder",
-    "primary",
-    "main",
-    "current",
-    "home",
-    "billing",
-    "shipping",
-    "mailing",
-    "raw",
-    "clean",
-    "std",
-    "norm",
-    "txt",
-    "value",
-    "val",
-    "field",
-    "col",
-    "fld",
-];
+use std::collections::HashMap;
+use std::sync::LazyLock;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// What a column of this name should be: as it is written, without a number
 /// behind, with two words turned round, without words that say whose it is,
-/// or by its end.
+/// by the words in it, or by its end.
 pub(crate) fn by_name(name: &str) -> Option<Role> {
     let words = words(name);
     let numbered = words.iter().map(String::as_str).collect::<Vec<_>>();
     let bare: Vec<&str> =
         numbered.iter().copied().filter(|word| !word.bytes().all(|byte| byte.is_ascii_digit())).collect();
-    let tells = |word: &str| word.len() > 1 && !FILLERS.contains(&word);
-    let telling: Vec<&str> = bare.iter().copied().filter(|word| tells(word)).collect();
+    let tells = |word: &&str| (word.len() > 1 || !word.is_ascii()) && !is_one_of(FILLERS, word);
+    let telling: Vec<&str> = bare.iter().copied().filter(tells).collect();
     let turned: Vec<&str> = telling.iter().copied().rev().collect();
     let unnumbered = bare.concat();
     let unnumbered = unnumbered.trim_end_matches(|character: char| character.is_ascii_digit());
+    let of_whom = numbered.iter().copied().filter(|word| !is_one_of(FILLERS, word));
     known(&numbered.concat())
+        .or_else(|| known(&of_whom.collect::<String>()))
         .or_else(|| known(unnumbered))
         .or_else(|| known(&telling.concat()))
         .or_else(|| known(&turned.concat()))
+        .or_else(|| by_parts(&bare))
         .or_else(|| by_ending(unnumbered))
+}
+
+/// Whether a name says that its column holds dates, and not those of birth.
+pub(super) fn says_other_date(name: &str) -> bool {
+    let words = words(name);
+    let is_date = |word: &str| {
+        let ends = |known: &str| word == known || (known.len() >= 4 && word.ends_with(known));
+        DATES.split_ascii_whitespace().any(ends)
+    };
+    let is_birth = |word: &str| BORN.split_ascii_whitespace().any(|stem| word.starts_with(stem));
+    words.iter().any(|word| is_date(word)) && !words.iter().any(|word| is_birth(word))
+}
+
+fn is_one_of(list: &str, word: &str) -> bool {
+    list.split_ascii_whitespace().any(|known| known == word)
+}
+
+/// What the known parts of a name say together: the last, as the noun comes last in most
+/// languages, unless other words say that it is about something else.
+fn by_parts(words: &[&str]) -> Option<Role> {
+    let found = parts(words);
+    let has = |list: &str| words.iter().any(|word| is_one_of(list, word));
+    if has(HASHED) {
+        let reaches = found.iter().any(|role| matches!(role, Role::Email | Role::Phone));
+        return reaches.then_some(Role::SourceId);
+    }
+    if has(OTHERS) {
+        // Names of relatives tell a person too; where they or an employer live does not.
+        let is_name = matches!(found.first(), Some(Role::GivenName | Role::FamilyName | Role::FullName));
+        let about = (!found.is_empty()).then_some(Role::Ignored(Ignored::AboutTheRecord));
+        return if is_name || has("name") { Some(Role::Text) } else { about };
+    }
+    if has(ABOUT) && !found.is_empty() {
+        return Some(Role::Ignored(Ignored::AboutTheRecord));
+    }
+    let is_given = |word: &&str| *word == "vor" || known(word) == Some(Role::GivenName);
+    let is_family = |word: &&str| known(word) == Some(Role::FamilyName);
+    if words.iter().any(is_given) && words.iter().any(is_family) {
+        return Some(Role::FullName);
+    }
+    found.first().copied()
+}
+
+/// The roles of known parts of a name, the last first, of those that end alike the
+/// longest.
+fn parts(words: &[&str]) -> Vec<Role> {
+    let ends = (1..=words.len()).rev();
+    let all = ends.flat_map(|end| (0..end).map(move |start| words[start..end].concat()));
+    all.filter(|part| part.len() > 2 && !is_one_of(COMMON, part)).filter_map(|part| known(&part)).collect()
 }
 
 /// The words of a name, folded: parted by what is no letter, at a capital
@@ -204,20 +94,31 @@ pub(super) fn words(name: &str) -> Vec<String> {
         parted.push(character);
         before = Some(character);
     }
-    let plain = normalise::plain(&parted);
-    let folded = normalise::folded(&plain).unwrap_or(plain);
-    folded.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    folded(&parted.replace('.', " ")).split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
+/// Small letters without diacritics, composed again: Korean is not without.
+fn folded(text: &str) -> String {
+    let plain = normalise::plain(text);
+    normalise::folded(&plain).map_or(plain, |folded| folded.nfc().collect())
+}
+
+/// The role of every known name.
+static ROLES: LazyLock<HashMap<String, Role>> = LazyLock::new(|| {
+    let names = NAMES.iter().flat_map(|(role, names)| names.split_whitespace().map(|name| (folded(name), *role)));
+    names.collect()
+});
+
 fn known(name: &str) -> Option<Role> {
-    let holds = |names: &str| names.split_ascii_whitespace().any(|known| known == name);
-    NAMES.iter().find(|(_, names)| holds(names)).map(|(role, _)| *role)
+    ROLES.get(name).copied()
 }
 
 /// Prefixed names, such as `acmefirstname`.
 fn by_ending(name: &str) -> Option<Role> {
-    let ends = |known: &str| known.len() >= 5 && name.ends_with(known);
-    let longest = |names: &str| names.split_ascii_whitespace().filter(|known| ends(known)).map(str::len).max();
+    let ends = |known: &str| {
+        known.len() >= 5 && known.is_ascii() && name.ends_with(known) && !is_one_of(ENDS_OF_OTHERS, known)
+    };
+    let longest = |names: &str| names.split_whitespace().filter(|known| ends(known)).map(str::len).max();
     let found = NAMES.iter().filter_map(|(role, names)| Some((longest(names)?, *role)));
     found.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, role)| role)
 }
@@ -233,7 +134,7 @@ mod tests {
             ("NAME_FIRST", "name first"),
             ("Straße", "strasse"),
             ("addr1", "addr 1"),
-            ("date-de.naissance", "date denaissance"),
+            ("date-de.naissance", "date de naissance"),
         ] {
             assert_eq!(words(name).join(" "), expected);
         }
@@ -241,18 +142,70 @@ mod tests {
 
     #[test]
     fn no_name_is_listed_twice() {
-        let mut all: Vec<&str> = NAMES.iter().flat_map(|(_, names)| names.split_ascii_whitespace()).collect();
-        let count = all.len();
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), count);
-        assert!(all.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())));
+        let listed: usize = NAMES.iter().map(|(_, names)| names.split_whitespace().count()).sum();
+        assert_eq!(ROLES.len(), listed);
+        assert!(ROLES.keys().all(|name| name.chars().all(char::is_alphanumeric)));
+    }
+
+    #[test]
+    fn words_about_a_name_do_not_hide_it() {
+        let about = Role::Ignored(Ignored::AboutTheRecord);
+        for (name, expected) in [
+            ("Ort privat", Some(Role::City)),
+            ("Prénom usuel", Some(Role::GivenName)),
+            ("CUST_EML_ADDR_TXT", Some(Role::Email)),
+            ("CUST_FRST_NM", Some(Role::GivenName)),
+            ("res_city_desc", Some(Role::City)),
+            ("Vor- und Nachname", Some(Role::FullName)),
+            ("Cognome e nome", Some(Role::FullName)),
+            ("Jméno a příjmení", Some(Role::FullName)),
+            ("billing_address_2", Some(Role::SecondLine)),
+            ("E-mail 1 - Type", Some(about)),
+            ("Email Opt Out", Some(about)),
+            ("Contact Owner", Some(about)),
+            ("Owner First Name", Some(Role::GivenName)),
+            ("last known address", Some(Role::Street)),
+            ("address1_stateorprovince", Some(Role::Region)),
+            ("mailing_address_po_box", Some(Role::SecondLine)),
+            ("employer_city", Some(about)),
+            ("Mother's Name", Some(Role::Text)),
+            ("contact.address.line1", Some(Role::Street)),
+            ("email_sha256", Some(Role::SourceId)),
+            ("row_hash", None),
+            ("product name", None),
+            ("registr_dt", None),
+        ] {
+            assert_eq!(by_name(name), expected, "{name}");
+        }
+        for (name, expected) in [("registr_dt", true), ("HireDate", true), ("hiredate", true), ("c3", false)] {
+            assert_eq!(says_other_date(name), expected, "{name}");
+        }
+        assert!(["born", "Data ur.", "dt_nasc", "fec_nac"].iter().all(|name| !says_other_date(name)));
+    }
+
+    #[test]
+    fn names_in_other_scripts_are_known() {
+        for (name, expected) in [
+            ("Дата рождения", Role::BirthDate),
+            ("Эл. почта", Role::Email),
+            ("Ім'я", Role::GivenName),
+            ("Επώνυμο", Role::FamilyName),
+            ("電話番号", Role::Phone),
+            ("メールアドレス", Role::Email),
+            ("이름", Role::FullName),
+            ("اسم العائلة", Role::FamilyName),
+            ("PSČ", Role::Postcode),
+            ("Şehir", Role::City),
+        ] {
+            assert_eq!(by_name(name), Some(expected), "{name}");
+        }
     }
 
     #[test]
     fn the_longest_ending_decides() {
         assert_eq!(by_name("acmefirstname"), Some(Role::GivenName));
         assert_eq!(by_name("legacysurname"), Some(Role::FamilyName));
-        assert_eq!(by_name("xyz"), None);
+        assert_eq!(by_ending("xyz"), None);
+        assert_eq!((by_ending("dinnername"), by_ending("custlname")), (None, Some(Role::FamilyName)));
     }
 }
