@@ -154,6 +154,41 @@ fn link_only_makes_no_pair_within_a_file() {
 }
 
 #[test]
+fn files_that_tell_the_same_in_other_columns_are_linked() {
+    const WHOLE: [common::Texts; 4] = [
+        ("id", |person| person.id.to_string()),
+        ("Vor- und Nachname", |person| format!("{} {}", person.given, person.family)),
+        ("Geburtsdatum", |person| {
+            let date: Vec<&str> = person.birth.split('-').rev().collect();
+            date.join(".")
+        }),
+        ("truth", |person| person.truth.to_string()),
+    ];
+    const PARTED: [common::Texts; 7] = [
+        ("id", |person| person.id.to_string()),
+        ("truth", |person| person.truth.to_string()),
+        ("lname", |person| person.family.clone()),
+        ("birth_day", |person| person.birth.split('-').nth(2).unwrap_or_default().to_owned()),
+        ("birth_year", |person| person.birth.split('-').next().unwrap_or_default().to_owned()),
+        ("birth_month", |person| person.birth.split('-').nth(1).unwrap_or_default().to_owned()),
+        ("fname", |person| person.given.clone()),
+    ];
+    let records = people(800, 0.0, 41);
+    for swapped in [false, true] {
+        let folder = Folder::new();
+        folder.write("whole.csv", csv(&records[..500], &WHOLE));
+        folder.write("parted.csv", csv(&records[300..], &PARTED));
+        let files = if swapped { ["parted.csv", "whole.csv"] } else { ["whole.csv", "parted.csv"] };
+        let mut args = folder.args(&files);
+        (args.link_only, args.evaluate_against) = (true, Some("truth".into()));
+        let (summary, printed) = ran(&args);
+        let pairs = summary.quality.unwrap().pairs;
+        assert!(pairs.precision >= 0.99 && pairs.recall >= 0.95, "{printed}");
+        assert!(printed.contains("birth date") && printed.contains("whole name"), "{printed}");
+    }
+}
+
+#[test]
 fn files_of_one_stem_are_refused() {
     let folder = Folder::new();
     folder.write("a.csv", "id,email\n1,a@b.com\n");

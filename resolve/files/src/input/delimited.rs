@@ -1,12 +1,14 @@
-//! CSV: comma, semicolon, tab or bar; UTF-8 with or without a mark, else
-//! Latin-1, which is said.
+//! CSV: comma, semicolon, tab or bar; UTF-8 or UTF-16, else an older encoding that is
+//! guessed and said.
 
+use super::encoding::{Decoder, Wide};
 use super::{Sink, cell_text};
 use crate::progress::Progress;
 use crate::{Error, Result};
 use csv::{ByteRecord, ReaderBuilder};
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Read, Seek as _, SeekFrom};
+use std::io::Read;
 use std::path::Path;
 
 /// Delimiters looked for, the likelier first.
@@ -19,29 +21,32 @@ const BATCH_ROWS: usize = 8192;
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads a CSV file that begins with `head`.
-pub(crate) fn read(path: &Path, mut file: File, head: &[u8], sink: &mut impl Sink, progress: &Progress) -> Result<()> {
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        return Err(Error::format(path, "the file is UTF-16: save it as UTF-8"));
-    }
+pub(crate) fn read(path: &Path, file: File, head: &[u8], sink: &mut impl Sink, progress: &Progress) -> Result<()> {
+    let wide = Wide::begins(head);
+    let head = wide.map_or(Cow::Borrowed(head), |encoding| Cow::Owned(Wide::text(encoding, head).into_bytes()));
     if head.contains(&0) {
         return Err(Error::format(path, "the file is neither text nor Parquet"));
     }
     let mark = if head.starts_with(MARK) { MARK.len() } else { 0 };
     let said = said_delimiter(&head[mark..]);
     let start = mark + said.map_or(0, |(_, line)| line);
-    file.seek(SeekFrom::Start(start as u64)).map_err(Error::read(path))?;
     let delimiter = said.map_or_else(|| delimiter(&head[start..]), |(delimiter, _)| delimiter);
+    let mut text: Box<dyn Read> = match wide {
+        Some(encoding) => Box::new(Wide::new(encoding, file)),
+        None => Box::new(file),
+    };
+    std::io::copy(&mut text.by_ref().take(start as u64), &mut std::io::sink()).map_err(Error::read(path))?;
     let mut reader = Rows {
         path,
-        reader: ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(false).from_reader(file),
-        decoder: Decoder::default(),
+        reader: ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(false).from_reader(text),
+        decoder: Decoder::new(&head),
         record: ByteRecord::new(),
     };
     let names = reader.header()?;
     let wanted = sink.header(&names)?;
     reader.rows(&names, &wanted, sink, progress)?;
-    if let Some(row) = reader.decoder.latin_from {
-        sink.note(format!("{}: not UTF-8 from row {row} on, read as Latin-1", path.display()));
+    if let Some((row, encoding)) = reader.decoder.guessed() {
+        sink.note(format!("{}: not UTF-8 from row {row} on, read as {encoding}", path.display()));
     }
     Ok(())
 }
@@ -140,38 +145,6 @@ impl<R: Read> Rows<'_, R> {
     }
 }
 
-/// Reads bytes as UTF-8 until a cell is not; then the file is Latin-1 if all
-/// cells before could be.
-#[derive(Debug, Default)]
-struct Decoder {
-    /// Row from which cells are Latin-1.
-    latin_from: Option<usize>,
-    /// A cell was UTF-8 and not ASCII.
-    wide: bool,
-}
-
-impl Decoder {
-    /// Text of a cell; `None` if the file mixes encodings.
-    fn text<'a>(&mut self, bytes: &'a [u8], row: usize, buffer: &'a mut String) -> Option<&'a str> {
-        if bytes.is_ascii() {
-            return std::str::from_utf8(bytes).ok();
-        }
-        if self.latin_from.is_none() {
-            if let Ok(text) = std::str::from_utf8(bytes) {
-                self.wide = true;
-                return Some(text);
-            }
-            if self.wide {
-                return None;
-            }
-            self.latin_from = Some(row);
-        }
-        buffer.clear();
-        buffer.extend(bytes.iter().map(|&byte| char::from(byte)));
-        Some(buffer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,17 +160,5 @@ mod tests {
         assert_eq!(said_delimiter(b"sep=|\r\na|b\r\n"), Some((b'|', 7)));
         assert_eq!((said_delimiter(b"sep=\n"), said_delimiter(b"sep,b\n1,2\n")), (None, None));
         check("name;street\nann;\"1, high street\"\nbob;\"2, high street\"\n", ';');
-    }
-
-    #[test]
-    fn latin_is_read_where_nothing_before_speaks_against_it() {
-        let mut buffer = String::new();
-        let mut decoder = Decoder::default();
-        assert_eq!(decoder.text(b"abc", 1, &mut buffer), Some("abc"));
-        assert_eq!(decoder.text(b"M\xfcller", 2, &mut buffer), Some("Müller"));
-        assert_eq!(decoder.latin_from, Some(2));
-        let mut decoder = Decoder::default();
-        assert_eq!(decoder.text("Müller".as_bytes(), 1, &mut buffer), Some("Müller"));
-        assert_eq!(decoder.text(b"M\xfcller", 2, &mut buffer), None);
     }
 }

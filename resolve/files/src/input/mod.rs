@@ -3,6 +3,8 @@
 
 mod columnar;
 mod delimited;
+mod encoding;
+mod forms;
 mod keys;
 mod select;
 mod unite;

@@ -1,7 +1,7 @@
 //! Several files as one table: columns of one name, or else of one role, are
 //! one column.
 
-use super::{Columns, FileTable, Keys, Selection};
+use super::{Columns, FileTable, Keys, Selection, forms};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -122,7 +122,9 @@ struct United<'a> {
 
 impl United<'_> {
     /// Appends the rows of one more file.
-    fn add(&mut self, columns: Vec<Column>, rows: usize) {
+    fn add(&mut self, mut columns: Vec<Column>, rows: usize) {
+        let roles = self.roles;
+        forms::agree(&mut self.columns, &mut columns, |columns| roles_of(columns, roles));
         let targets = self.targets(&columns);
         for (column, target) in columns.into_iter().zip(targets) {
             let target = target.unwrap_or_else(|| self.begin(&column.name));
@@ -143,7 +145,7 @@ impl United<'_> {
     fn targets(&self, columns: &[Column]) -> Vec<Option<usize>> {
         let by_name = |column: &Column| self.columns.iter().position(|known| known.name == column.name);
         let mut targets: Vec<Option<usize>> = columns.iter().map(by_name).collect();
-        let (known, new) = (self.roles_of(&self.columns), self.roles_of(columns));
+        let (known, new) = (roles_of(&self.columns, self.roles), roles_of(columns, self.roles));
         let left_known: Vec<usize> = (0..known.len()).filter(|&place| !targets.contains(&Some(place))).collect();
         let left_new: Vec<usize> = (0..new.len()).filter(|&place| targets[place].is_none()).collect();
         for &place in left_new.iter().filter(|&&place| !matches!(new[place], Role::Ignored(_))) {
@@ -156,13 +158,14 @@ impl United<'_> {
         }
         targets
     }
+}
 
-    fn roles_of(&self, columns: &[Column]) -> Vec<Role> {
-        let given = |found: Recognised| {
-            self.roles.iter().find(|role| role.column == found.column).map_or(found.role, |given| given.role)
-        };
-        recognise(columns).into_iter().map(given).collect()
-    }
+/// What columns are: as `given`, else as recognised.
+fn roles_of(columns: &[Column], given: &[Recognised]) -> Vec<Role> {
+    let role = |found: Recognised| {
+        given.iter().find(|role| role.column == found.column).map_or(found.role, |given| given.role)
+    };
+    recognise(columns).into_iter().map(role).collect()
 }
 
 /// Appends the rows of `other`.
