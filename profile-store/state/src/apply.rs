@@ -1,7 +1,8 @@
 //! One batch of the worker: dedupe, resolve, fold, and one atomic write.
 
-use crate::contribute::snapshot_hash;
+use crate::contribute::{Told, snapshot_hash};
 use crate::decision::{Decisions, is_decision};
+use crate::evidence::Base;
 use crate::item::Home;
 use crate::keys::{key, of};
 use crate::load::FINGERPRINT;
@@ -10,7 +11,7 @@ use crate::observe::Evident;
 use crate::overlay::Overlay;
 use crate::regroup::{regroup, write_graph};
 use crate::settle::Items;
-use crate::state::{Base, Inner, Table};
+use crate::state::{Inner, Table};
 use crate::traits::Traits;
 use crate::values::{Node, Number, Place};
 use crate::{Identity, ProfileChange, Result};
@@ -64,6 +65,8 @@ pub(crate) struct Batch<'s> {
     pub(crate) nodes: Nodes,
     /// Items that are read or changed.
     pub(crate) items: Items,
+    /// Contributions that are read or changed.
+    pub(crate) told_by: Told,
     /// The decisions in force.
     pub(crate) decisions: Arc<Decisions>,
     /// Objects of decisions that the batch made or undid.
@@ -116,8 +119,8 @@ impl Inner {
     ) -> Result<(Batch<'_>, Applied)> {
         let mut batch = Batch::new(self, Overlay::new(&*self.store));
         let mut applied = Applied::default();
-        let base = Base(&*self.store);
-        let mut evident = Evident { resolver: Resolver::new(&base), crowded: HashSet::new() };
+        let base = Base::new(&*self.store);
+        let mut evident = Evident { resolver: Resolver::new(&base), base: &base, crowded: HashSet::new() };
         for (offset, value) in values {
             if !batch.is_first(partition, offset, &value)? {
                 applied.duplicates += 1;
@@ -128,7 +131,7 @@ impl Inner {
             }
             applied.counted.push(Counted { offset, value });
         }
-        let Evident { mut resolver, crowded } = evident;
+        let Evident { mut resolver, crowded, .. } = evident;
         self.find_generic(&mut resolver, &crowded)?;
         let mut changes = resolver.finish()?;
         write_graph(&mut batch, &changes)?;
@@ -167,6 +170,7 @@ impl<'s> Batch<'s> {
             inner,
             nodes: Nodes::default(),
             items: Items::default(),
+            told_by: Told::default(),
             decisions: inner.decisions(),
             decided: BTreeSet::new(),
             told: Vec::new(),
@@ -215,6 +219,7 @@ impl<'s> Batch<'s> {
     /// Writes dirty keys, history and sequence, and commits.
     pub(crate) fn finish(mut self, applied: &mut Applied) -> Result<()> {
         self.write_nodes();
+        self.write_contributions();
         let last = self.overlay.read(b"S")?.unwrap_or(Number(0)).0;
         let mut sequence = last;
         // Held until the rows are written: whoever sees the new position sees these rows.

@@ -5,12 +5,10 @@
 use crate::Result;
 use crate::apply::Batch;
 use crate::decision::{Action, Decision, ItemId};
-use crate::keys::{hash_at, pair};
-use crate::packed::unpack;
-use crate::values::{Holds, StoredEdge};
+use crate::values::StoredEdge;
 use std::collections::{BTreeMap, BTreeSet};
 use tributary_protocol::{Identifier, is_exclusive};
-use tributary_resolve::{Apart, Changes, Edge, NodeFacts, NodeId, Strength, kruskal_apart};
+use tributary_resolve::{Apart, Changes, Edge, NodeFacts, NodeId, kruskal_apart};
 
 /// What decisions forbid pass 1.
 #[derive(Default)]
@@ -100,18 +98,6 @@ impl Batch<'_> {
         Ok(homes)
     }
 
-    /// The observed edges of a node: where each leads, and whether the forest holds it.
-    pub(crate) fn edges_of(&mut self, node: u128) -> Result<Vec<(u128, Strength, bool)>> {
-        if !self.node(node)?.is_some_and(|node| node.holds.has(Holds::EDGES)) {
-            return Ok(Vec::new());
-        }
-        let edge = |(key, value): (Vec<u8>, Vec<u8>)| {
-            let StoredEdge { strength, in_forest } = unpack(&key, &value)?;
-            Ok((hash_at(&key, 17), strength, in_forest))
-        };
-        self.all_beside(node, Holds::EDGES, b'E')?.into_iter().map(edge).collect()
-    }
-
     /// Every node that observed edges lead to.
     fn region_of(&mut self, node: u128) -> Result<Region> {
         let mut nodes = BTreeSet::from([node]);
@@ -145,7 +131,7 @@ impl Batch<'_> {
             if in_forest != *was_in_forest {
                 let edge = StoredEdge { strength: found.strength, in_forest };
                 for (from, to) in [(found.a, found.b), (found.b, found.a)] {
-                    self.overlay.write(pair(b'E', from.0, to.0), &edge);
+                    self.set_edge(from.0, to.0, Some(edge))?;
                 }
             }
             for change in changes.edges.iter_mut().filter(|change| (change.a, change.b) == *key) {

@@ -5,9 +5,21 @@ use crate::fold::fold_trait_name;
 use crate::keys::{key, of, values_of};
 use crate::state::Table;
 use crate::traits::Traits;
-use crate::values::{Contribution, Holds, Said, Time};
+use crate::values::{Contribution, Contributions, Holds, Said, Time};
 use crate::{ObjectRow, Result};
+use std::collections::HashMap;
 use tributary_protocol::{Object, Record, RecordKind, canonical_json, hash128};
+
+/// What sources told of nodes, by its place: each is read once, changed in memory,
+/// and written once if it changed.
+#[derive(Default)]
+pub(crate) struct Told(HashMap<Vec<u8>, Cached>);
+
+#[derive(Default)]
+struct Cached {
+    contributions: Contributions,
+    changed: bool,
+}
 
 impl Batch<'_> {
     /// Keeps what a record contributes to the traits of `node`.
@@ -21,6 +33,16 @@ impl Batch<'_> {
         if record.kind == RecordKind::Delete {
             return self.delete(record, node);
         }
+        if traits.is_empty() {
+            return Ok(());
+        }
+        let place = contributions_place(node, &record.source);
+        let mut of_source = match self.told_by.0.remove(&place) {
+            Some(cached) => cached,
+            None => {
+                Cached { contributions: self.beside(node, Holds::TRAITS, &place)?.unwrap_or_default(), changed: false }
+            }
+        };
         let top_level = traits.top_level().map(|told| (told, true));
         for ((name, value), is_top_level) in top_level.chain(traits.of_context().map(|told| (told, false))) {
             let contribution = Contribution {
@@ -31,30 +53,35 @@ impl Batch<'_> {
                 message_id: record.message_id.clone(),
             };
             let name = fold_trait_name(name);
-            self.keep(node, &name, &record.source, &contribution)?;
             if self.inner.options.rule(&name).needs_all() {
                 let verified = traits.verify(&name, is_top_level);
+                let contribution = contribution.clone();
                 self.say(node, &name, &record.source, &Said { contribution, verified });
             }
+            of_source.changed |= of_source.contributions.keep(name, contribution);
         }
+        if of_source.changed {
+            self.note(node, Holds::TRAITS)?;
+            self.contributed.insert(node);
+        }
+        self.told_by.0.insert(place, of_source);
         Ok(())
     }
 
-    fn keep(&mut self, node: u128, name: &str, source: &str, new: &Contribution) -> Result<()> {
-        let place = contribution_place(node, name, source);
-        let known: Option<Contribution> = self.beside(node, Holds::TRAITS, &place)?;
-        if known.is_some_and(|known| known >= *new) {
-            return Ok(());
+    /// Hands the contributions that changed over to be written.
+    pub(crate) fn write_contributions(&mut self) {
+        let told = std::mem::take(&mut self.told_by.0).into_iter().filter(|(_, of_source)| of_source.changed);
+        let mut told: Vec<(Vec<u8>, Contributions)> =
+            told.map(|(place, of_source)| (place, of_source.contributions)).collect();
+        told.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (place, contributions) in told {
+            self.overlay.write_unread(place, &contributions);
         }
-        self.overlay.write(place, new);
-        self.note(node, Holds::TRAITS)?;
-        self.contributed.insert(node);
-        Ok(())
     }
 
     /// Keeps a value beside all others that were said.
     fn say(&mut self, node: u128, name: &str, source: &str, said: &Said) {
-        let mut place = values_of(&contribution_place(node, name, source));
+        let mut place = values_of(node, name, source);
         place.extend_from_slice(&said.contribution.record.to_be_bytes());
         place.push(u8::from(said.contribution.top_level));
         self.overlay.write(place, said);
@@ -98,9 +125,9 @@ impl Batch<'_> {
     }
 }
 
-/// Where the contributions of (node, trait, source) stand.
-fn contribution_place(node: u128, name: &str, source: &str) -> Vec<u8> {
-    key(b'C', &[&node.to_be_bytes(), name.as_bytes(), b"\0", source.as_bytes()])
+/// Where the contributions of (node, source) stand.
+fn contributions_place(node: u128, source: &str) -> Vec<u8> {
+    key(b'C', &[&node.to_be_bytes(), source.as_bytes()])
 }
 
 fn object_hash(source: &str, object: &Object) -> u128 {

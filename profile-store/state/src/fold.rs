@@ -5,7 +5,7 @@ use crate::keys::{key, of, values_of};
 use crate::packed::unpack;
 use crate::state::Inner;
 use crate::survivorship::{Candidate, survivor};
-use crate::values::{Attached, Hashes, Holds, Node, Said, Time};
+use crate::values::{Attached, Contributions, Hashes, Holds, Node, Said, Time};
 use crate::{ProfileRow, Provenance, Result};
 use std::collections::BTreeMap;
 use tributary_protocol::{Identifier, Json, KIND_PHONE, Timestamp};
@@ -49,14 +49,11 @@ impl Inner {
             if !node.is_set {
                 identifiers.push(node.identifier.clone());
             }
-            if node.holds.has(Holds::ATTACHED) {
-                for (place, attached) in self.store.scan(&of(b'I', member))? {
-                    let Attached { first_seen, identifier } = unpack(&place, &attached)?;
-                    if identifier.kind != KIND_PHONE {
-                        seen.push(first_seen);
-                    }
-                    identifiers.push(identifier);
+            for Attached { first_seen, identifier } in self.attached(member, &node)? {
+                if identifier.kind != KIND_PHONE {
+                    seen.push(first_seen);
                 }
+                identifiers.push(identifier);
             }
             if node.holds.has(Holds::TRAITS) {
                 self.collect(member, &node, &mut candidates)?;
@@ -80,36 +77,48 @@ impl Inner {
         }))
     }
 
+    /// The identifiers that came with a node and do not join by themselves.
+    fn attached(&self, hash: u128, node: &Node) -> Result<Vec<Attached>> {
+        if !node.holds.has(Holds::ATTACHED) {
+            return Ok(node.attached.clone());
+        }
+        self.store.scan(&of(b'I', hash))?.iter().map(|(place, attached)| unpack(place, attached)).collect()
+    }
+
     /// Adds what a node contributes and no deletion hides.
     fn collect(&self, member: u128, node: &Node, candidates: &mut BTreeMap<String, Vec<Candidate>>) -> Result<()> {
         for (place, bytes) in self.store.scan(&of(b'C', member))? {
-            let name_and_source = String::from_utf8_lossy(&place[17..]).into_owned();
-            let Some((name, source)) = name_and_source.split_once('\0') else { continue };
+            let source = String::from_utf8_lossy(&place[17..]).into_owned();
             let deleted_up_to: Option<Time> = if node.holds.has(Holds::DELETIONS) {
                 self.read(&key(b'T', &[&member.to_be_bytes(), source.as_bytes()]))?
             } else {
                 None
             };
-            let contributed = if self.options.rule(name).needs_all() {
-                self.all_values(&place)?
-            } else {
-                vec![Said { contribution: unpack(&place, &bytes)?, verified: false }]
-            };
-            for Said { contribution, verified } in contributed {
-                if deleted_up_to.is_some_and(|Time(time)| contribution.event_time <= time) {
-                    continue;
+            let Contributions(of_source) = unpack(&place, &bytes)?;
+            for (name, contribution) in of_source {
+                let said = if self.options.rule(&name).needs_all() {
+                    self.all_values(member, &name, &source)?
+                } else {
+                    vec![Said { contribution, verified: false }]
+                };
+                let is_in_force =
+                    |said: &Said| deleted_up_to.is_none_or(|Time(time)| said.contribution.event_time > time);
+                let candidate = |Said { contribution, verified }| {
+                    let (source, node) = (source.clone(), node.identifier.to_string());
+                    Candidate { source, node, contribution, verified }
+                };
+                let mut said = said.into_iter().filter(is_in_force).map(candidate).peekable();
+                if said.peek().is_some() {
+                    candidates.entry(name).or_default().extend(said);
                 }
-                let (source, node) = (source.to_owned(), node.identifier.to_string());
-                let candidate = Candidate { source, node, contribution, verified };
-                candidates.entry(name.to_owned()).or_default().push(candidate);
             }
         }
         Ok(())
     }
 
-    /// Every value kept for the contribution at `place`.
-    fn all_values(&self, place: &[u8]) -> Result<Vec<Said>> {
-        let values = self.store.scan(&values_of(place))?;
+    /// Every value that a source said of a trait of a node.
+    fn all_values(&self, node: u128, name: &str, source: &str) -> Result<Vec<Said>> {
+        let values = self.store.scan(&values_of(node, name, source))?;
         values.iter().map(|(place, bytes)| unpack(place, bytes)).collect()
     }
 

@@ -4,15 +4,15 @@
 //! |---|---|
 //! | `P` partition | next offset to apply |
 //! | `D` dedup hash | position of the copy that counted |
-//! | `N` node | the identifier, when first seen, its profile, its items, what else is stored of it |
-//! | `E` node node (both ways) | strength of the edge, whether the forest holds it |
-//! | `C` node trait `\0` source | the greatest contribution |
+//! | `N` node | the identifier, when first seen, profile, items, few edges and attached identifiers, what else is stored |
+//! | `E` node node (both ways) | strength of the edge, whether the forest holds it; of nodes with many |
+//! | `C` node source | the greatest contribution to each trait |
 //! | `U` node trait `\0` source `\0` record, level | every value said, of traits whose rule looks at all |
 //! | `T` node source | deleted up to this event time |
 //! | `M` profile | the nodes of a profile |
 //! | `A` profile | the anchor of an id that was published and is no profile's any more |
 //! | `J` object | the snapshot that counts |
-//! | `I` owner identifier | an identifier that does not join by itself, when first seen together |
+//! | `I` owner identifier | an identifier that does not join by itself, when first seen together; of owners with many |
 //! | `H` identifier | the first of its owners: whom it is shown with |
 //! | `X` item | what is matched, with its place in pass 1 |
 //! | `V` object | a decision in force |
@@ -54,7 +54,7 @@ pub(crate) fn hash_at(key: &[u8], at: usize) -> u128 {
     u128::from_be_bytes(bytes.unwrap_or_default())
 }
 
-/// Prefix of every value kept for the contribution at `place`.
-pub(crate) fn values_of(place: &[u8]) -> Vec<u8> {
-    key(b'U', &[place.get(1..).unwrap_or_default(), b"\0"])
+/// Prefix of every value kept of (node, trait, source).
+pub(crate) fn values_of(node: u128, name: &str, source: &str) -> Vec<u8> {
+    key(b'U', &[&node.to_be_bytes(), name.as_bytes(), b"\0", source.as_bytes(), b"\0"])
 }

@@ -15,6 +15,7 @@ mod contribute;
 mod decision;
 mod dirty;
 mod error;
+mod evidence;
 mod explain;
 mod fold;
 mod forecast;

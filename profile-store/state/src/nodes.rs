@@ -2,12 +2,14 @@
 //! once if it changed.
 
 use crate::apply::Batch;
-use crate::keys::of;
-use crate::packed::Packed;
-use crate::values::{Holds, Node};
+use crate::keys::{hash_at, of, pair};
+use crate::packed::{Packed, unpack};
+use crate::values::{Attached, Holds, Node, StoredEdge, WITHIN_MAX};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use tributary_protocol::Identifier;
+use tributary_resolve::Strength;
 
 /// Nodes that were looked for, by hash.
 #[derive(Default)]
@@ -64,10 +66,89 @@ impl Batch<'_> {
     }
 
     /// The keys that begin with `tag` and the node, and their values, likewise.
-    pub(crate) fn all_beside(&mut self, hash: u128, what: Holds, tag: u8) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    fn all_beside(&mut self, hash: u128, what: Holds, tag: u8) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let is_stored = self.cached_node(hash)?.stored.has(what);
         let prefix = of(tag, hash);
         if is_stored { self.overlay.scan(&prefix) } else { Ok(self.overlay.scan_written(&prefix)) }
+    }
+
+    /// The observed edges of a node: where each leads, and whether the forest holds it.
+    pub(crate) fn edges_of(&mut self, hash: u128) -> Result<Vec<(u128, Strength, bool)>> {
+        let Some(node) = self.node(hash)? else { return Ok(Vec::new()) };
+        if !node.holds.has(Holds::EDGES) {
+            return Ok(node.edges.iter().map(|(end, edge)| (*end, edge.strength, edge.in_forest)).collect());
+        }
+        let edge = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let StoredEdge { strength, in_forest } = unpack(&key, &value)?;
+            Ok((hash_at(&key, 17), strength, in_forest))
+        };
+        self.all_beside(hash, Holds::EDGES, b'E')?.into_iter().map(edge).collect()
+    }
+
+    /// Writes down an edge as one of its ends holds it, or that it is gone.
+    pub(crate) fn set_edge(&mut self, from: u128, to: u128, edge: Option<StoredEdge>) -> Result<()> {
+        if self.known_node(from)?.holds.has(Holds::EDGES) {
+            match edge {
+                Some(edge) => self.overlay.write(pair(b'E', from, to), &edge),
+                None => self.overlay.remove(pair(b'E', from, to)),
+            }
+            return Ok(());
+        }
+        let mut outside = Vec::new();
+        self.change_node(from, |node| {
+            node.set_edge(to, edge);
+            if node.edges.len() > WITHIN_MAX {
+                node.holds.add(Holds::EDGES);
+                outside = std::mem::take(&mut node.edges);
+            }
+        })?;
+        for (to, edge) in outside {
+            self.overlay.write(pair(b'E', from, to), &edge);
+        }
+        Ok(())
+    }
+
+    /// When an identifier that does not join by itself was first seen with a node.
+    pub(crate) fn attached_since(&mut self, hash: u128, identifier: &Identifier) -> Result<Option<i64>> {
+        let node = self.known_node(hash)?;
+        if !node.holds.has(Holds::ATTACHED) {
+            let known = node.attached.iter().find(|known| known.identifier == *identifier);
+            return Ok(known.map(|known| known.first_seen));
+        }
+        let place = pair(b'I', hash, identifier.hash());
+        let known: Option<Attached> = self.beside(hash, Holds::ATTACHED, &place)?;
+        Ok(known.map(|known| known.first_seen))
+    }
+
+    /// Writes down an identifier that does not join by itself with its node.
+    pub(crate) fn set_attached(&mut self, hash: u128, attached: Attached) -> Result<()> {
+        let place = |attached: &Attached| pair(b'I', hash, attached.identifier.hash());
+        if self.known_node(hash)?.holds.has(Holds::ATTACHED) {
+            self.overlay.write(place(&attached), &attached);
+            return Ok(());
+        }
+        let mut outside = Vec::new();
+        self.change_node(hash, |node| {
+            node.attach(attached);
+            if node.attached.len() > WITHIN_MAX {
+                node.holds.add(Holds::ATTACHED);
+                outside = std::mem::take(&mut node.attached);
+            }
+        })?;
+        for attached in outside {
+            self.overlay.write(place(&attached), &attached);
+        }
+        Ok(())
+    }
+
+    /// Hashes of the identifiers that came with a node and do not join by themselves.
+    pub(crate) fn all_attached(&mut self, hash: u128) -> Result<Vec<u128>> {
+        let node = self.known_node(hash)?;
+        if !node.holds.has(Holds::ATTACHED) {
+            return Ok(node.attached.iter().map(|attached| attached.identifier.hash()).collect());
+        }
+        let all = self.all_beside(hash, Holds::ATTACHED, b'I')?;
+        Ok(all.into_iter().map(|(key, _)| hash_at(&key, 17)).collect())
     }
 
     /// Notes that something is stored beside a node.
@@ -80,10 +161,12 @@ impl Batch<'_> {
 
     /// Hands the nodes that changed over to be written.
     pub(crate) fn write_nodes(&mut self) {
-        for (hash, cached) in std::mem::take(&mut self.nodes.0) {
-            if let (Some(node), true) = (cached.node, cached.changed) {
-                self.overlay.write(of(b'N', hash), &node);
-            }
+        let nodes = std::mem::take(&mut self.nodes.0).into_iter().filter(|(_, cached)| cached.changed);
+        let mut nodes: Vec<(u128, Node)> = nodes.filter_map(|(hash, cached)| Some((hash, cached.node?))).collect();
+        // The store takes in best what comes in the order of its keys.
+        nodes.sort_unstable_by_key(|(hash, _)| *hash);
+        for (hash, node) in nodes {
+            self.overlay.write_unread(of(b'N', hash), &node);
         }
     }
 }

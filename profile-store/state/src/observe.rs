@@ -3,10 +3,11 @@
 
 use crate::Result;
 use crate::apply::Batch;
+use crate::evidence::Base;
 use crate::item::{Home, is_of_person};
-use crate::keys::{of, pair};
-use crate::state::{Base, Table};
-use crate::values::{Attached, Holds, Node, ShownWith};
+use crate::keys::of;
+use crate::state::Table;
+use crate::values::{Attached, Node, ShownWith};
 use std::collections::HashSet;
 use tributary_protocol::{Identifier, KIND_PHONE, KIND_USER_ID, Record, is_exclusive, kind_rank, links};
 use tributary_resolve::{Edge, NodeFacts, NodeId, Resolver, Strength};
@@ -19,6 +20,8 @@ const CLIQUE_MAX: usize = 8;
 /// Pass 1 of a batch: the forest, and the nodes that saw a new user id.
 pub(crate) struct Evident<'e, 's> {
     pub(crate) resolver: Resolver<'e, Base<'s>>,
+    /// What the resolver reads.
+    pub(crate) base: &'e Base<'s>,
     pub(crate) crowded: HashSet<NodeId>,
 }
 
@@ -88,6 +91,7 @@ impl Batch<'_> {
             return Ok(());
         };
         evident.resolver.know(id, NodeFacts { is_user_id: known.is_user_id(), generic: known.generic });
+        evident.base.know(id, known);
         if time < known.first_seen {
             self.change_node(hash, |node| node.first_seen = time)?;
             self.earlier.insert(hash);
@@ -98,13 +102,10 @@ impl Batch<'_> {
     /// An identifier that does not join by itself is stored and searchable.
     fn attach(&mut self, identifier: &Identifier, owner: u128, time: i64) -> Result<()> {
         let hash = identifier.hash();
-        let place = pair(b'I', owner, hash);
-        let known: Option<Attached> = self.beside(owner, Holds::ATTACHED, &place)?;
-        if known.is_some_and(|known| known.first_seen <= time) {
+        if self.attached_since(owner, identifier)?.is_some_and(|known| known <= time) {
             return Ok(());
         }
-        self.overlay.write(place, &Attached { first_seen: time, identifier: identifier.clone() });
-        self.note(owner, Holds::ATTACHED)?;
+        self.set_attached(owner, Attached { first_seen: time, identifier: identifier.clone() })?;
         self.contributed.insert(owner);
         let place = of(b'H', hash);
         let new = ShownWith { first_seen: time, owner };

@@ -11,11 +11,13 @@ use std::collections::BTreeMap;
 pub(crate) struct Overlay<'s> {
     store: &'s dyn Store,
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What the batch does not read again.
+    unread: Vec<Write>,
 }
 
 impl<'s> Overlay<'s> {
     pub(crate) fn new(store: &'s dyn Store) -> Self {
-        Self { store, writes: BTreeMap::new() }
+        Self { store, writes: BTreeMap::new(), unread: Vec::new() }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -66,6 +68,11 @@ impl<'s> Overlay<'s> {
         self.put(key, pack(value));
     }
 
+    /// Writes what the batch does not read again, at a key that it writes once.
+    pub(crate) fn write_unread<T: Packed>(&mut self, key: Vec<u8>, value: &T) {
+        self.unread.push((key, Some(pack(value))));
+    }
+
     pub(crate) fn write_json<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
         self.put(key, to_json(value));
     }
@@ -79,6 +86,6 @@ impl<'s> Overlay<'s> {
     }
 
     pub(crate) fn into_writes(self) -> Vec<Write> {
-        self.writes.into_iter().collect()
+        self.writes.into_iter().chain(self.unread).collect()
     }
 }

@@ -3,9 +3,9 @@
 use crate::Result;
 use crate::apply::Batch;
 use crate::history::{Assigned, Former, history};
-use crate::keys::{hash_at, of, pair};
+use crate::keys::of;
 use crate::state::Table;
-use crate::values::{Anchor, Hashes, Holds, StoredEdge};
+use crate::values::{Anchor, Hashes, StoredEdge};
 use std::collections::BTreeSet;
 use tributary_protocol::kind_rank;
 use tributary_resolve::{AnchorKey, Changes, NodeId, anchor, profile_id};
@@ -85,14 +85,8 @@ pub(crate) fn write_graph(batch: &mut Batch<'_>, changes: &Changes) -> Result<()
     }
     for change in &changes.edges {
         for (from, to) in [(change.a, change.b), (change.b, change.a)] {
-            let place = pair(b'E', from.0, to.0);
-            match change.now {
-                Some((strength, in_forest)) => {
-                    batch.overlay.write(place, &StoredEdge { strength, in_forest });
-                    batch.note(from.0, Holds::EDGES)?;
-                }
-                None => batch.overlay.remove(place),
-            }
+            let now = change.now.map(|(strength, in_forest)| StoredEdge { strength, in_forest });
+            batch.set_edge(from.0, to.0, now)?;
         }
     }
     Ok(())
@@ -123,14 +117,10 @@ fn assign(batch: &mut Batch<'_>, group: &[u128], former: &Former) -> Result<u128
         if node.profile == id {
             continue;
         }
-        let has_attached = node.holds.has(Holds::ATTACHED);
         batch.change_node(hash, |node| node.profile = id)?;
         batch.dirty.insert((Table::Identities, hash));
-        if has_attached {
-            for (key, _) in batch.all_beside(hash, Holds::ATTACHED, b'I')? {
-                batch.dirty.insert((Table::Identities, hash_at(&key, 17)));
-            }
-        }
+        let attached = batch.all_attached(hash)?;
+        batch.dirty.extend(attached.into_iter().map(|attached| (Table::Identities, attached)));
     }
     if former.members(id) != Some(group) {
         batch.overlay.write(of(b'M', id), &Hashes(group.to_vec()));

@@ -139,7 +139,7 @@ impl Batch<'_> {
             if stored.as_ref() == Some(now) {
                 continue;
             }
-            self.overlay.write(item_key(id), now);
+            self.overlay.write_unread(item_key(id), now);
             let before = stored.as_ref().and_then(|item| shape.match_item(id, item));
             wanted.extend(Told::item(id, before, shape.match_item(id, now)));
         }

@@ -4,19 +4,19 @@ use crate::apply::{Applied, Mode};
 use crate::decision::Decisions;
 use crate::dirty::Dirty;
 use crate::item::Item;
-use crate::keys::{hash_at, id_at, key, of, pair};
+use crate::keys::{id_at, key, of, pair};
 use crate::matcher::{Matcher, Shape};
 use crate::packed::{Packed, pack, unpack};
 use crate::rows::{IdentityRow, ObjectRow, ProfileChange, ProfileRow};
 use crate::settle::item_key;
 use crate::store::{FjallStore, MemoryStore, Store};
-use crate::values::{Anchor, Attached, Node, Number, Place, ShownWith, StoredEdge, from_json};
+use crate::values::{Anchor, Attached, Holds, Node, Number, Place, ShownWith, from_json};
 use crate::{Decision, Error, Result, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tributary_protocol::{DedupKey, Identifier, LogValue, hash128};
-use tributary_resolve::{DEFAULT_ID_KEY, Evidence, Neighbour, NodeFacts, NodeId};
+use tributary_resolve::DEFAULT_ID_KEY;
 use uuid::Uuid;
 
 /// Settings of the fold and of identity.
@@ -330,8 +330,12 @@ impl State {
             return Ok((!node.is_set).then(|| row(node.identifier, node.profile)));
         }
         let Some((owner, owner_hash)) = self.first_owner(node)? else { return Ok(None) };
-        let attached: Option<Attached> = self.0.read(&pair(b'I', owner_hash, node))?;
-        Ok(attached.map(|attached| row(attached.identifier, owner.profile)))
+        let attached = if owner.holds.has(Holds::ATTACHED) {
+            self.0.read(&pair(b'I', owner_hash, node))?
+        } else {
+            owner.attached.into_iter().find(|attached| attached.identifier.hash() == node)
+        };
+        Ok(attached.map(|Attached { identifier, .. }| row(identifier, owner.profile)))
     }
 
     /// The current snapshot of an object.
@@ -401,34 +405,5 @@ impl State {
     fn first_owner(&self, identifier: u128) -> Result<Option<(Node, u128)>> {
         let Some(ShownWith { owner, .. }) = self.0.read(&of(b'H', identifier))? else { return Ok(None) };
         Ok(self.0.node(owner)?.map(|node| (node, owner)))
-    }
-}
-
-/// The evidence graph as the store holds it.
-pub(crate) struct Base<'s>(pub(crate) &'s dyn Store);
-
-impl Evidence for Base<'_> {
-    type Error = Error;
-
-    fn node(&self, id: NodeId) -> Result<Option<NodeFacts>> {
-        let place = of(b'N', id.0);
-        let Some(bytes) = self.0.get(&place)? else { return Ok(None) };
-        let node: Node = unpack(&place, &bytes)?;
-        Ok(Some(NodeFacts { is_user_id: node.is_user_id(), generic: node.generic }))
-    }
-
-    fn edges(&self, id: NodeId) -> Result<Vec<Neighbour>> {
-        let neighbour = |(key, value): (Vec<u8>, Vec<u8>)| {
-            let StoredEdge { strength, in_forest } = unpack(&key, &value)?;
-            Ok(Neighbour { node: NodeId(hash_at(&key, 17)), strength, in_forest })
-        };
-        self.0.scan(&of(b'E', id.0))?.into_iter().map(neighbour).collect()
-    }
-
-    fn edge(&self, from: NodeId, to: NodeId) -> Result<Option<Neighbour>> {
-        let place = pair(b'E', from.0, to.0);
-        let Some(bytes) = self.0.get(&place)? else { return Ok(None) };
-        let StoredEdge { strength, in_forest } = unpack(&place, &bytes)?;
-        Ok(Some(Neighbour { node: to, strength, in_forest }))
     }
 }

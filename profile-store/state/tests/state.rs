@@ -62,6 +62,35 @@ fn rows_do_not_depend_on_order_batches_or_repeats() {
     }
 }
 
+/// More devices and telephones than a node holds within itself, most of them of one of
+/// two people, some of both: edges come, grow stronger, and join or not.
+#[test]
+fn a_person_of_many_devices_and_telephones_is_as_any_other() {
+    let user = |n: i64| ["u0", "u1"][usize::from(n % 5 == 0)];
+    let seen = |n: i64| {
+        let (device, phone) = (format!("d{}", n % 37), format!("+49309018{}", 20 + n % 41));
+        let identifiers = [("user_id", user(n)), ("device", device.as_str()), ("phone", phone.as_str())];
+        identify(&n.to_string(), n * 7 % 60, &identifiers, &json!({ "plan": n }))
+    };
+    let records: Vec<LogValue> = (0..120).map(seen).collect();
+    let expected = {
+        let state = State::in_memory(Options::default());
+        apply(&state, records.clone());
+        export(&state)
+    };
+    let identifiers: BTreeSet<&str> =
+        expected.0.iter().flat_map(|row| &row.identifiers).map(|known| known.value.as_str()).collect();
+    assert_eq!(identifiers.len(), 2 + 37 + 41);
+    assert_eq!(expected.1.len(), 2 + 37 + 41, "every identifier has its row");
+    for seed in 0..10 {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let (shuffled, repeats) = shuffled(&records, &mut rng);
+        let state = State::in_memory(Options::default());
+        assert_eq!(apply_in_batches(&state, shuffled, &mut rng), repeats, "seed {seed}");
+        assert_eq!(export(&state), expected, "seed {seed}");
+    }
+}
+
 #[test]
 fn one_user_id_a_profile_and_old_ids_resolve() {
     let state = State::in_memory(Options::default());
