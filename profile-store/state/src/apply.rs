@@ -218,12 +218,13 @@ impl<'s> Batch<'s> {
 
     /// Writes dirty keys, history and sequence, and commits.
     pub(crate) fn finish(mut self, applied: &mut Applied) -> Result<()> {
+        let (inner, new_items) = (self.inner, self.new_items());
         self.write_nodes();
         self.write_contributions();
         let last = self.overlay.read(b"S")?.unwrap_or(Number(0)).0;
         let mut sequence = last;
         // Held until the rows are written: whoever sees the new position sees these rows.
-        let mut waiting = self.inner.dirty();
+        let mut waiting = inner.dirty();
         for table in Table::ALL {
             let rows: Vec<u128> = self.dirty.range((table, 0)..=(table, u128::MAX)).map(|(_, row)| *row).collect();
             if !rows.is_empty() {
@@ -241,7 +242,11 @@ impl<'s> Batch<'s> {
         applied.changes = self.changes;
         applied.matching = self.matching;
         applied.dirty = self.dirty.into_iter().collect();
-        self.inner.store.apply(self.overlay.into_writes())
+        inner.store.apply(self.overlay.into_writes())?;
+        if inner.decides() {
+            inner.homes().extend(new_items);
+        }
+        Ok(())
     }
 }
 

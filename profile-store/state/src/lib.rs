@@ -21,6 +21,7 @@ mod fold;
 mod forecast;
 mod held;
 mod history;
+mod homes;
 mod item;
 pub mod keys;
 mod load;

@@ -4,6 +4,7 @@
 use crate::Result;
 use crate::apply::{Applied, Batch};
 use crate::decision::Decisions;
+use crate::homes::Homes;
 use crate::keys::{hash_at, of};
 use crate::overlay::Overlay;
 use crate::packed::pack;
@@ -35,8 +36,14 @@ impl Inner {
         let (count, fingerprint) = {
             let mut matcher = self.matcher_mut();
             let Some(matcher) = &mut *matcher else { return Ok(()) };
-            let mut items = Vec::new();
-            self.for_each_item(|id, item| items.extend(self.shape.match_item(id, &item)))?;
+            let (mut items, mut homes) = (Vec::new(), Vec::new());
+            self.for_each_item(|id, item| {
+                homes.push((id, item.home));
+                items.extend(self.shape.match_item(id, &item));
+            })?;
+            if self.decides() {
+                *self.homes() = Homes::of(homes.into_iter());
+            }
             let count = items.len();
             matcher.load(items, decided);
             (count, self.shape.fingerprint(matcher.fingerprint()))

@@ -25,6 +25,10 @@ struct Cached {
     stored: Option<Item>,
 }
 
+fn missing() -> Error {
+    Error::Format { what: "item", reason: "missing".to_owned() }
+}
+
 /// The key of an item.
 pub(crate) fn item_key(id: u64) -> Vec<u8> {
     key(b'X', &[&id.to_be_bytes()])
@@ -62,17 +66,33 @@ impl Batch<'_> {
     }
 
     fn known_item(&mut self, id: u64) -> Result<&mut Cached> {
-        self.cached_item(id)?.ok_or_else(|| Error::Format { what: "item", reason: "missing".to_owned() })
+        self.cached_item(id)?.ok_or_else(missing)
     }
 
     /// The unit of an item; `None` if it was not seen yet.
     pub(crate) fn home_of(&mut self, id: u64) -> Result<Option<u128>> {
+        if let Some(cached) = self.items.0.get(&id) {
+            return Ok(Some(cached.now.home));
+        }
+        if let Some(home) = self.inner.homes().get(id) {
+            return Ok(Some(home));
+        }
         Ok(self.cached_item(id)?.map(|cached| cached.now.home))
+    }
+
+    fn known_home(&mut self, id: u64) -> Result<u128> {
+        self.home_of(id)?.ok_or_else(missing)
+    }
+
+    /// Ids and units of the items that this batch saw first.
+    pub(crate) fn new_items(&self) -> Vec<(u64, u128)> {
+        let new = self.items.0.iter().filter(|(_, cached)| cached.stored.is_none());
+        new.map(|(&id, cached)| (id, cached.now.home)).collect()
     }
 
     /// The units of items that this batch saw first.
     pub(crate) fn homes_of_new_items(&self) -> Vec<u128> {
-        self.items.0.values().filter(|cached| cached.stored.is_none()).map(|cached| cached.now.home).collect()
+        self.new_items().into_iter().map(|(_, home)| home).collect()
     }
 
     /// The items of a unit of pass 1, sorted.
@@ -111,7 +131,7 @@ impl Batch<'_> {
             joined.extend(items.iter().flat_map(|&item| matcher.cluster_of(item)));
         }
         for item in joined {
-            let home = self.known_item(item)?.now.home;
+            let home = self.known_home(item)?;
             if !members.contains(&home) {
                 members.extend(self.component_of(home)?);
             }
@@ -202,7 +222,7 @@ impl Batch<'_> {
         let regrouped = self.inner.matcher_mut().as_mut().map(|matcher| matcher.apply(&changes)).unwrap_or_default();
         self.matching = begun.elapsed();
         let moved: BTreeSet<u64> = regrouped.before.into_iter().chain(regrouped.after).flatten().collect();
-        moved.into_iter().map(|item| Ok(self.known_item(item)?.now.home)).collect()
+        moved.into_iter().map(|item| self.known_home(item)).collect()
     }
 
     /// Has the matcher forget what this batch told it.

@@ -3,6 +3,7 @@
 use crate::apply::{Applied, Mode};
 use crate::decision::Decisions;
 use crate::dirty::Dirty;
+use crate::homes::Homes;
 use crate::item::Item;
 use crate::keys::{id_at, key, of, pair};
 use crate::matcher::{Matcher, Shape};
@@ -116,6 +117,8 @@ pub(crate) struct Inner {
     decisions: RwLock<Arc<Decisions>>,
     /// Rows that wait to be written.
     dirty: Mutex<Dirty>,
+    /// The units of items, if the matcher's clusters are the profiles.
+    homes: Mutex<Homes>,
     is_new: bool,
 }
 
@@ -125,7 +128,8 @@ impl Inner {
         let fields = matcher.as_ref().map(|matcher| matcher.fields()).unwrap_or_default();
         let shape = Shape { fields, unique_sources: options.unique_sources.clone() };
         let (matcher, decisions) = (RwLock::new(matcher), RwLock::default());
-        Ok(Self { store, options, writing: Mutex::new(()), shape, matcher, decisions, dirty, is_new })
+        let homes = Mutex::default();
+        Ok(Self { store, options, writing: Mutex::new(()), shape, matcher, decisions, dirty, homes, is_new })
     }
 
     pub(crate) fn read<T: Packed>(&self, key: &[u8]) -> Result<Option<T>> {
@@ -156,6 +160,11 @@ impl Inner {
     /// The rows that wait to be written.
     pub(crate) fn dirty(&self) -> MutexGuard<'_, Dirty> {
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The units of items.
+    pub(crate) fn homes(&self) -> MutexGuard<'_, Homes> {
+        self.homes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The decisions in force.
