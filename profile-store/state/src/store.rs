@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use fjall::compaction::Leveled;
+use fjall::config::PinningPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +26,12 @@ const WORKERS: usize = 4;
 const MERGED_AT_ONCE: u8 = 8;
 /// Bytes of a file: as many as are merged at once make the first level.
 const FILE_BYTES: u64 = 32 << 20;
+
+/// Levels whose filters and indexes stay in memory beside the cache, by depth, the
+/// last standing for those below. Most keys that a record asks for are not there,
+/// which every level's filter must say; three levels hold some 30 million keys, at
+/// about two bytes each.
+const PINNED: [bool; 4] = [true, true, true, false];
 
 /// A key and its new value, `None` to remove it.
 pub type Write = (Vec<u8>, Option<Vec<u8>>);
@@ -98,6 +105,8 @@ impl FjallStore {
         let options = || {
             let merges = Leveled::default().with_l0_threshold(MERGED_AT_ONCE).with_table_target_size(FILE_BYTES);
             let options = KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_MAX);
+            let options = options.filter_block_pinning_policy(PinningPolicy::new(PINNED));
+            let options = options.index_block_pinning_policy(PinningPolicy::new(PINNED));
             options.compaction_strategy(Arc::new(merges))
         };
         let keyspace = database.keyspace("state", options)?;
