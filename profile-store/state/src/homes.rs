@@ -26,8 +26,9 @@ pub(crate) struct Homes {
     recent: HashMap<u64, u128>,
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
 fn entry((item, home): (u64, u128)) -> Entry {
-    (item, [(home >> 64) as u64, (home & u128::from(u64::MAX)) as u64])
+    (item, [(home >> 64) as u64, home as u64])
 }
 
 impl Homes {
