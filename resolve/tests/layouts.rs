@@ -2,12 +2,14 @@
 //! those who live or work together have in common.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(clippy::cast_possible_truncation, reason = "counts of rows are small")]
 
 mod shared;
 
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 use shared::{Rows, quality};
-use tributary_resolve::matching::{Ignored, Options, Outcome, Role, run};
+use tributary_resolve::matching::explain::{Items, Query};
+use tributary_resolve::matching::{Cut, Ignored, Options, Outcome, Role, run};
 
 /// One record of somebody.
 #[derive(Clone)]
@@ -162,4 +164,47 @@ fn companies_of_which_only_the_name_and_the_town_are_known_are_matched() {
     let roles: Vec<Role> = matched(&rows).recognised.iter().map(|found| found.role).collect();
     assert_eq!(roles, [Role::City, Role::Text, Role::Postcode]);
     check(&rows, 0.9, 0.9);
+}
+
+/// People who share a town, and others a postcode, and nothing else.
+fn strangers(count: usize, seed: u64) -> Vec<Person> {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let families: Vec<String> = (0..150).map(|_| word(&mut random, 7)).collect();
+    let mut people = households(count, seed);
+    for person in &mut people {
+        person.family.clone_from(&families[person.number * 31 % families.len()]);
+        person.street = format!("{} {}", person.number, person.street);
+        person.zip = format!("{:05}", 10_000 + person.number * 7 % 97 * 131);
+    }
+    people
+}
+
+#[test]
+fn what_is_there_speaks_for_a_match_where_the_rest_of_an_address_is_missing() {
+    let columns = ["first_name", "last_name", "street", "city", "zip", "birth_date"];
+    let of = |person: &Person| {
+        let ([year, month, day], person) = (person.born, person.clone());
+        let born = format!("{year}-{month:02}-{day:02}");
+        vec![person.given, person.family, person.street, person.town, person.zip, born]
+    };
+    let rows = rows(&columns, &strangers(900, 5), of);
+    let outcome = matched(&rows);
+    let model = outcome.model.clone().unwrap();
+    let names = (0..rows.rows.len()).map(|row| row.to_string()).collect();
+    let mut items =
+        Items::of_table(&model, Cut::default(), rows.table(&["person"]), &outcome.recognised, names).unwrap();
+    for row in (0..rows.rows.len()).step_by(rows.rows.len() / 10) {
+        let mut weigh = |told: &[&str]| {
+            let text = |name: &&str| rows.column(name)[row];
+            let query = items.push(&Query::new(&model, told.iter().map(|name| (*name, text(name)))).view());
+            items.pair(query, row as u32).match_weight.bits()
+        };
+        let name = weigh(&["first_name", "last_name"]);
+        for (part, more) in [("city", "zip"), ("zip", "city"), ("street", "city"), ("city", "street")] {
+            let of_part = weigh(&["first_name", "last_name", part]);
+            let of_both = weigh(&["first_name", "last_name", part, more]);
+            assert!(of_part > name, "{part} of row {row}: {name} bits, then {of_part}");
+            assert!(of_both >= of_part, "{part} and {more} of row {row}: {of_part} bits, then {of_both}");
+        }
+    }
 }

@@ -43,6 +43,13 @@ pub(crate) fn fit(sample: &Sample, prior: &Mixture) -> Mixture {
     now
 }
 
+/// Pairs expected in each class that have something of each bundle.
+pub(crate) fn seen(sample: &Sample, mixture: &Mixture) -> Vec<Vec<f64>> {
+    let (counts, _) = expect(sample, mixture);
+    let of_class = |bundles: &Vec<Vec<f64>>| bundles.iter().map(|levels| levels[1..].iter().sum()).collect();
+    counts.levels.iter().map(of_class).collect()
+}
+
 /// Expected pairs by class, in all and by level.
 struct Counts {
     classes: Vec<f64>,

@@ -3,11 +3,13 @@
 
 mod classes;
 mod counts;
+mod information;
+mod partly;
 
 use super::absence::weigh_missing;
 use super::comparer::{Comparer, Fields, Pattern};
 use super::copies::Twin;
-use super::em::{Sample, fit};
+use super::em::{Sample, fit, seen};
 use super::field::Field;
 use super::generic::Limits;
 use super::hash::{FastMap, mix, pair};
@@ -19,6 +21,7 @@ use super::rules::Rules;
 use super::threads::map_parts;
 use super::{Measure, table::MISSING};
 use counts::Counts;
+use information::information;
 
 /// Random pairs taken.
 const RANDOM_PAIRS: u64 = 400_000;
@@ -321,6 +324,7 @@ impl Trainer {
         let sample = Sample { patterns: telling(patterns) };
         let sampled: f64 = sample.patterns.iter().map(|(_, pairs)| pairs).sum();
         let mut fitted = fit(&sample, &prior);
+        let seen = seen(&sample, &fitted);
         if let Some(last) = fitted.probabilities.last_mut() {
             last.clone_from(&chance.bundles);
         }
@@ -333,6 +337,7 @@ impl Trainer {
         let mut classes: Vec<Class> = names.into_iter().zip(pairs).zip(fitted.probabilities).map(class).collect();
         let chance = self.chance_alone(random, &mut classes);
         sharpen(&mut classes, &self.identifiers(&chance), &sample, self.candidates as f64 / sampled.max(1.0));
+        self.mend_partly(&mut classes, seen, random);
         let model = Model {
             version: MODEL_VERSION,
             records: self.records as u64,
@@ -372,25 +377,6 @@ struct Chance {
     bundles: Vec<Vec<f64>>,
 }
 
-/// Mutual information of two fields' levels where both are there, as a share
-/// of the geometric mean of their entropies.
-fn information(one: usize, other: usize, counted: &Counted) -> f64 {
-    let mut joint = [[0.0f64; 16]; 16];
-    for (pattern, pairs) in counted.iter().filter(|(pattern, _)| pattern[one] > 0 && pattern[other] > 0) {
-        joint[usize::from(pattern[one] & 15)][usize::from(pattern[other] & 15)] += pairs;
-    }
-    let rows: Vec<f64> = joint.iter().map(|row| row.iter().sum()).collect();
-    let columns: Vec<f64> = (0..16).map(|column| joint.iter().map(|row| row[column]).sum()).collect();
-    let total: f64 = rows.iter().sum();
-    let entropy = |counts: &[f64]| -> f64 {
-        counts.iter().filter(|&&count| count > 0.0).map(|count| -(count / total) * (count / total).ln()).sum()
-    };
-    let all: Vec<f64> = joint.concat();
-    let (of_rows, of_columns) = (entropy(&rows), entropy(&columns));
-    let scale = (of_rows * of_columns).sqrt();
-    if total < 100.0 || scale < 1e-4 { 0.0 } else { (of_rows + of_columns - entropy(&all)) / scale }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,20 +385,6 @@ mod tests {
         let mut pattern = Pattern::default();
         pattern[..2].copy_from_slice(&levels);
         pattern
-    }
-
-    #[test]
-    fn information_is_none_for_independent_and_all_for_copied_fields() {
-        let cells = |share: [[f64; 2]; 2]| -> Counted {
-            (0..4u8)
-                .map(|cell| {
-                    (pattern([1 + cell / 2, 1 + cell % 2]), share[usize::from(cell / 2)][usize::from(cell % 2)])
-                })
-                .collect()
-        };
-        assert!(information(0, 1, &cells([[900.0, 90.0], [90.0, 9.0]])) < 1e-6);
-        assert!(information(0, 1, &cells([[900.0, 0.0], [0.0, 100.0]])) > 0.999);
-        assert!(information(0, 1, &Vec::new()) < 1e-6);
     }
 
     #[test]
