@@ -1,8 +1,8 @@
 //! What an item holds, for those who would take something off it.
 
 use crate::decision::ItemId;
+use crate::evidence::Base;
 use crate::item::Item;
-use crate::state::Base;
 use crate::{Result, State};
 use tributary_protocol::Identifier;
 use tributary_resolve::{Evidence as _, NodeId};
@@ -34,7 +34,7 @@ impl State {
     /// The same of identifiers that join by themselves, without the one that the item is known by.
     fn joined_instead(&self, item: &Item, kind: &str, wanted: Option<&Identifier>) -> Result<Option<Vec<String>>> {
         let mut held = Vec::new();
-        for neighbour in Base(&*self.0.store).edges(NodeId(item.home))? {
+        for neighbour in Base::new(&*self.0.store).edges(NodeId(item.home))? {
             let Some(node) = self.0.node(neighbour.node.0)? else { continue };
             if wanted == Some(&node.identifier) {
                 return Ok(None);

@@ -168,8 +168,8 @@ fn tell_whole_names(columns: &[Column], found: &mut [Recognised]) {
 /// Two numbered columns of names that are single words are the family names, of which
 /// there are more, and the given names.
 fn tell_parts_of_names(columns: &[Column], found: &mut [Recognised]) {
-    let named = |place: &usize| matches!(found[*place].role, Role::GivenName | Role::FamilyName | Role::FullName);
-    let names: Vec<usize> = (0..found.len()).filter(named).collect();
+    let is_name = |place: &usize| matches!(found[*place].role, Role::GivenName | Role::FamilyName | Role::FullName);
+    let names: Vec<usize> = (0..found.len()).filter(is_name).collect();
     let &[one, other] = names.as_slice() else { return };
     let is_part = |place: usize| found[place].role == Role::FullName && is_one_word(&columns[place]);
     let unnumbered = |place: usize| {
