@@ -94,7 +94,6 @@ fn blocking_keys_are_read_and_wrong_ones_named() {
 
 #[test]
 fn errors_name_file_line_and_key() {
-    let file = "{name: a, type: file, path: a.csv, record: identify, key: Id";
     let cases = [
         ("version: 1\nsorces: []", "t.yaml:2: sorces: unknown field `sorces`"),
         ("version: 2", "t.yaml:1: version: 2 is not"),
@@ -146,6 +145,11 @@ fn errors_name_file_line_and_key() {
         let error = wrong(text);
         assert!(error.contains(expected), "{text:?}: {error}");
     }
+}
+
+#[test]
+fn errors_of_a_file_source_name_its_key() {
+    let file = "{name: a, type: file, path: a.csv, record: identify, key: Id";
     for (text, expected) in [
         (format!("sources: [{file}, event: E}}]"), "sources[0].event: only for `record: track`"),
         (format!("sources: [{file}, object: {{type: deals}}}}]"), "sources[0].object: only for `record: object`"),
