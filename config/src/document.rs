@@ -68,7 +68,7 @@ impl Document {
         Ok(Self { value, places: Places { file: file.to_owned(), lines: reader.lines } })
     }
 
-    /// Returns an error at `key`, as [`Places::wrong`].
+    /// Returns an error at `key`, as the places of its keys do.
     pub fn wrong(&self, key: &str, reason: impl Into<String>) -> Error {
         self.places.wrong(key, reason)
     }
