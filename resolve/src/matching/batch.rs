@@ -1,22 +1,23 @@
 //! A whole run: from a table to clusters, with what it took each column for.
 
+use super::block::keys::Keys;
+use super::block::rules::Rules;
 use super::bounds::Bounds;
 use super::cluster::{Cut, Node, NodeEdge, solve_all, units};
 use super::columns::{prepare, prepare_as};
-use super::comparer::{Comparer, Fields};
+use super::compare::comparer::{Comparer, Fields};
 use super::copies::{Copies, Twin, are_one, repeated};
 use super::counting::grouped;
 use super::field::Field;
-use super::generic::{self, Limits};
+use super::field::generic::{self, Limits};
 use super::hash::FastMap;
-use super::keys::Keys;
 use super::labels::{self, Label};
 use super::model::{FieldModel, Model, Score, Scorer};
 use super::role::{Recognised, Role, recognise};
-use super::rules::Rules;
+use super::table::{MISSING, near};
 use super::threads::{joined, map_parts};
 use super::train::{Candidates, set_bands, train};
-use super::{Error, Measure, Result, Table, block, near, table::MISSING};
+use super::{Error, Measure, Result, Table, block};
 
 /// How to run; the default needs no set-up.
 #[derive(Clone, Debug, Default)]

@@ -3,16 +3,26 @@
 //! A key is open while a few records carry it. Which pairs are looked at is a
 //! function of the set of records; the order they come in never matters.
 
-use super::bound::Block;
+pub(crate) mod bound;
+pub(crate) mod groups;
+pub(crate) mod keys;
+pub(crate) mod lanes;
+pub(crate) mod lookup;
+pub(crate) mod open;
+pub(crate) mod ranking;
+pub(crate) mod rules;
+pub(crate) mod shared;
+
 use super::bounds::Bounds;
-use super::groups::{Bits, Carriers};
 use super::hash;
-use super::keys::{KINDS, Key, KeyWeights, Keys, Kind};
-use super::open::Open;
-use super::ranking::{Proposed, best_pairs};
-use super::rules::{Rule, Rules};
-use super::shared::{Alone, Numbered, Shared};
 use super::threads::map_each;
+use bound::Block;
+use groups::{Bits, Carriers};
+use keys::{KINDS, Key, KeyWeights, Keys, Kind};
+use open::Open;
+use ranking::{Proposed, best_pairs};
+use rules::{Rule, Rules};
+use shared::{Alone, Numbered, Shared};
 
 /// Bits of an entry that hold the row; the others are all that is known of a
 /// key, however many records there are.

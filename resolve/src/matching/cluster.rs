@@ -1,6 +1,8 @@
 //! Clusters: bounded units of candidates, and inside each greedy average
 //! linkage over all pairs that tell something, in integers, ties by hash.
 
+pub(crate) mod partition;
+
 use super::bounds::Bounds;
 use super::hash::FastSet;
 use super::model::Score;

@@ -6,8 +6,8 @@ use super::hash::text;
 use super::model::FieldModel;
 use super::normalise;
 use super::role::{Ignored, Recognised, Role, without_fraction};
+use super::table::texts::Texts;
 use super::table::{Column, MISSING};
-use super::texts::Texts;
 
 /// Makes the fields of `columns`, which `found` says what they are; marks in
 /// `found` what turned out redundant or too many. Columns `asked` for stay as they are.

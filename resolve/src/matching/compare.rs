@@ -3,8 +3,13 @@
 //! Level 0 is *different*; the higher, the more alike. What an exact match is
 //! worth depends on how common the value is, so exact levels come in bands.
 
-use super::levels::Levels;
-use super::nickname;
+pub(crate) mod comparer;
+pub(crate) mod edits;
+pub(crate) mod levels;
+pub(crate) mod signature;
+
+use super::normalise::nickname;
+use levels::Levels;
 use rapidfuzz::distance::jaro_winkler;
 use serde::{Deserialize, Serialize};
 
@@ -186,10 +191,10 @@ fn similarity(a: &str, b: &str, cutoff: f64) -> f64 {
 /// Edits between two texts, swaps of neighbours included, if at most two.
 fn edits(a: &str, b: &str) -> Option<usize> {
     if a.is_ascii() && b.is_ascii() {
-        return super::edits::edits(a.as_bytes(), b.as_bytes());
+        return edits::edits(a.as_bytes(), b.as_bytes());
     }
     let [a, b] = [a, b].map(|text| text.chars().collect::<Vec<_>>());
-    super::edits::edits(&a, &b)
+    edits::edits(&a, &b)
 }
 
 fn first_word(text: &str) -> &str {

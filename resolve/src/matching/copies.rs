@@ -8,16 +8,16 @@
 //! left out of what is the same.
 
 use super::block::are_looked_at;
+use super::block::keys::unweighed;
+use super::block::rules::Rules;
 use super::cluster::{Cut, Sum};
-use super::comparer::{Comparer, Fields, Pattern};
+use super::compare::comparer::{Comparer, Fields, Pattern};
 use super::field::Field;
 use super::hash::{FastMap, Seen, mix};
-use super::identifiers::is_identifier;
-use super::keys::unweighed;
 use super::model::{Score, Scorer};
 use super::role::Role;
-use super::rules::Rules;
 use super::table::MISSING;
+use super::train::identifiers::is_identifier;
 
 /// What a record says, as one number, whatever the order of its values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

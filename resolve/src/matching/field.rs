@@ -1,8 +1,11 @@
 //! A column made ready to be compared: normalised, without generic values, with a
 //! band for each value.
 
+pub(crate) mod frequency;
+pub(crate) mod generic;
+
 use super::compare::{Measure, Value};
-use super::frequency;
+
 use super::hash::{FastMap, text};
 use super::normalise::{self, DayOrder};
 use super::role::Role;

@@ -7,15 +7,18 @@
 //! `p = n_0 prod theta_0 / sum_k n_k prod theta_k`, and the match weight is
 //! `log2(p / (1 - p))` in bits.
 
-use super::comparer::Pattern;
+pub(crate) mod absence;
+pub(crate) mod people;
+
+use super::block::keys::KeyWeights;
+use super::block::rules::Rules;
+use super::compare::comparer::Pattern;
 use super::field::Field;
-use super::generic::Limits;
+use super::field::generic::Limits;
 use super::hash::FastMap;
-use super::keys::KeyWeights;
 use super::labels::{Features, Refinement, Refiner};
 use super::normalise::DayOrder;
 use super::role::Role;
-use super::rules::Rules;
 use super::{Error, Measure, Result};
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,8 @@
 //! Texts as people write them, brought to one form per kind of value.
 
 mod dates;
+pub(crate) mod nickname;
+pub(crate) mod normalised;
 
 pub(crate) use dates::{DayOrder, date, day_order, month};
 use std::borrow::Cow;

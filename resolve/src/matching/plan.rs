@@ -1,14 +1,14 @@
 //! What blocking proposes, counted before anything is scored.
 
 use super::batch::{Options, Ready};
+use super::block::keys::Keys;
+use super::block::open::Open;
+use super::block::rules::Rule;
 use super::block::{entries, same_key};
 use super::bounds::Bounds;
-use super::comparer::Fields;
+use super::compare::comparer::Fields;
 use super::explain::rule_name;
-use super::keys::Keys;
-use super::open::Open;
 use super::role::Recognised;
-use super::rules::Rule;
 use super::threads::{joined, map_parts};
 use super::{Result, Table};
 

@@ -1,8 +1,11 @@
 //! What a run reads: columns of text, dictionary encoded.
 
+pub(crate) mod near;
+pub(crate) mod texts;
+
 use super::hash::quick;
-use super::texts::{Places, Texts};
 use super::{Error, Result};
+use texts::{Places, Texts};
 
 /// The code of a cell without a value.
 pub const MISSING: u32 = u32::MAX;

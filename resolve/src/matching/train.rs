@@ -3,24 +3,26 @@
 
 mod classes;
 mod counts;
+pub(crate) mod em;
+pub(crate) mod identifiers;
 mod information;
 mod partly;
 
-use super::absence::weigh_missing;
-use super::comparer::{Comparer, Fields, Pattern};
+use super::block::keys::KeyWeights;
+use super::block::rules::Rules;
+use super::compare::comparer::{Comparer, Fields, Pattern};
 use super::copies::Twin;
-use super::em::{Sample, fit, seen};
 use super::field::Field;
-use super::generic::Limits;
+use super::field::generic::Limits;
 use super::hash::{FastMap, mix, pair};
-use super::identifiers::{Identifier, chance_of, is_identifier, sharpen};
-use super::keys::KeyWeights;
+use super::model::absence::weigh_missing;
 use super::model::{BUNDLE_LEVELS_MAX, Class, FieldModel, MODEL_VERSION, Model, bundle_level, radix};
 use super::role::Role;
-use super::rules::Rules;
 use super::threads::map_parts;
 use super::{Measure, table::MISSING};
 use counts::Counts;
+use em::{Sample, fit, seen};
+use identifiers::{Identifier, chance_of, is_identifier, sharpen};
 use information::information;
 
 /// Random pairs taken.

@@ -1,10 +1,10 @@
 //! The base keys that items carry, numbered, and who carries each.
 
 use super::super::hash::mix;
-use super::super::keys::Key;
 use super::super::threads::{joined, map_parts};
 use super::entries::{Entries, entry};
 use super::members::Group;
+use crate::matching::block::keys::Key;
 use std::hint::black_box;
 
 /// One base key.

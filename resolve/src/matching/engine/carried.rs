@@ -2,10 +2,10 @@
 //! closed.
 
 use super::super::hash;
-use super::super::keys::{KINDS, Key};
-use super::super::rules::{Rule, Rules};
 use super::bases::Bases;
 use super::lines::{Lines, Lookup};
+use crate::matching::block::keys::{KINDS, Key};
+use crate::matching::block::rules::{Rule, Rules};
 
 /// A key of two base keys, of which both are closed.
 #[derive(Clone, Copy, Debug)]

@@ -9,14 +9,14 @@ mod dictionary;
 mod filling;
 
 use super::super::compare::Value;
-use super::super::comparer::Fields;
 use super::super::field::{Field, SEPARATOR};
-use super::super::generic::signature;
 use super::super::hash::{FastMap, FastSet};
 use super::super::model::Model;
 use super::super::normalise::DayOrder;
 use super::super::role::Role;
 use super::ready::{Named, Reader, identity};
+use crate::matching::compare::comparer::Fields;
+use crate::matching::field::generic::signature;
 use dictionary::Dictionary;
 use std::hint::black_box;
 

@@ -3,15 +3,15 @@
 
 use super::super::block::block_keys;
 use super::super::columns::prepare_as;
-use super::super::comparer::{Comparer, Fields};
-use super::super::generic::{Limits, signature};
 use super::super::hash::{mix, pair};
-use super::super::keys::{Keys, shared};
 use super::super::model::{Class, FieldModel, radix};
 use super::super::normalise::DayOrder;
 use super::super::role::{Recognised, Role};
 use super::super::{Column, MODEL_VERSION, Measure, Rules, Verdict};
 use super::*;
+use crate::matching::block::keys::{Keys, shared};
+use crate::matching::compare::comparer::{Comparer, Fields};
+use crate::matching::field::generic::{Limits, signature};
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng, seq::IndexedRandom as _};
 use std::collections::BTreeSet;
 

@@ -1,16 +1,16 @@
 //! Loading all items at once, on threads: what a batch does, and what then is
 //! kept of it.
 
-use super::super::comparer::Comparer;
 use super::super::decision::Decision;
 use super::super::hash::FastMap;
-use super::super::keys::Keys;
 use super::super::model::Scorer;
 use super::super::threads::map_parts;
 use super::apply::Draft;
 use super::ready::Step;
 use super::slots::Slots;
 use super::{Engine, Item};
+use crate::matching::block::keys::Keys;
+use crate::matching::compare::comparer::Comparer;
 
 /// Pairs whose values are fetched together.
 const FETCHED: usize = 32;

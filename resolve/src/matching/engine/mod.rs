@@ -31,13 +31,13 @@ mod solve;
 mod tally;
 
 use super::Result;
+use super::block::keys::Weigher;
 use super::bounds::Bounds;
 use super::cluster::{Cut, Reason};
-use super::comparer::{Caches, Comparer};
+use super::compare::comparer::{Caches, Comparer};
 use super::copies::Twin;
 use super::decision::{Decision, Decisions};
 use super::hash::FastMap;
-use super::keys::Weigher;
 use super::model::{Memory, Model, Score, Scorer};
 use contents::Contents;
 use graph::Graph;
@@ -402,7 +402,7 @@ impl Engine {
 
     fn forget_recycled(&mut self) {
         for field in self.contents.recycled() {
-            super::comparer::forget(&mut self.caches, field);
+            super::compare::comparer::forget(&mut self.caches, field);
         }
     }
 

@@ -13,8 +13,6 @@ mod follow;
 
 use super::super::bounds::Bounds;
 use super::super::hash::{self, FastSet};
-use super::super::keys::Key;
-use super::super::rules::Rules;
 #[cfg(test)]
 use super::Mutant;
 use super::lines::Lookup;
@@ -23,6 +21,8 @@ use super::lists::{Lists, Ranked, nth_greatest};
 use super::postings::Moved;
 use super::postings::{Blocks, Postings};
 use super::tally::Tally;
+use crate::matching::block::keys::Key;
+use crate::matching::block::rules::Rules;
 use std::cmp::Reverse;
 
 /// Pairs of slots, the lesser first.

@@ -8,11 +8,11 @@
 
 mod filling;
 
-use super::super::keys::Key;
-use super::super::rules::Rules;
 use super::carried::{Carried, Paired};
 use super::members::{Group, Members};
 use super::pairs::Pairs;
+use crate::matching::block::keys::Key;
+use crate::matching::block::rules::Rules;
 use std::hint::black_box;
 
 /// Pairs of keys that are looked up together.

@@ -3,7 +3,7 @@
 use super::game::{Game, members, restricted};
 use super::pair::Bits;
 use crate::matching::cluster::Cut;
-use crate::matching::comparer::Pattern;
+use crate::matching::compare::comparer::Pattern;
 use crate::matching::model::{Model, Score, Scorer};
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! What bundles of a pair are worth together and each by itself.
 
-use crate::matching::comparer::Pattern;
+use crate::matching::compare::comparer::Pattern;
 use crate::matching::field::FIELDS_MAX;
 use crate::matching::model::{Model, Score, Scorer};
 

@@ -2,13 +2,14 @@
 
 use crate::matching::cluster::Cut;
 use crate::matching::columns::prepare_as;
-use crate::matching::comparer::{Comparer, Fields, Pattern};
+use crate::matching::compare::comparer::{Comparer, Fields, Pattern};
 use crate::matching::copies::Copies;
+use crate::matching::field::generic;
 use crate::matching::field::{Field, SEVERAL};
 use crate::matching::model::{Model, Score, Scorer};
 use crate::matching::role::{Recognised, Role};
 use crate::matching::table::{Column, MISSING, Table};
-use crate::matching::{Error, Result, generic};
+use crate::matching::{Error, Result};
 use serde::Serialize;
 
 /// One item as its host knows it.

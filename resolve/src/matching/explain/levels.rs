@@ -1,8 +1,8 @@
 //! Names of comparison levels, as a reader says them.
 
 use crate::matching::Measure;
-use crate::matching::frequency;
-use crate::matching::levels::{Part, Test};
+use crate::matching::compare::levels::{Part, Test};
+use crate::matching::field::frequency;
 use std::borrow::Cow;
 
 /// Name of a level of a measure; exact levels come in bands, common first.

@@ -2,9 +2,9 @@
 
 use super::items::Items;
 use super::why_not::SharedKey;
+use crate::matching::block::keys::{Keys, Kind};
 use crate::matching::block::{entries, row, same_key};
 use crate::matching::bounds::Bounds;
-use crate::matching::keys::{Keys, Kind};
 
 /// Most records that may carry a key that proposes pairs.
 const OPEN_MAX: usize = Bounds::REAL.open;

@@ -2,11 +2,11 @@
 
 use super::game::{Game, PLAYERS_MAX, members, shapley};
 use super::*;
+use crate::matching::block::keys::KeyWeights;
 use crate::matching::cluster::Cut;
-use crate::matching::comparer::Pattern;
+use crate::matching::compare::comparer::Pattern;
+use crate::matching::compare::levels::{Bands, Levels, Part, Test};
 use crate::matching::field::FIELDS_MAX;
-use crate::matching::keys::KeyWeights;
-use crate::matching::levels::{Bands, Levels, Part, Test};
 use crate::matching::model::{MODEL_VERSION, Scorer, radix};
 use crate::matching::{Class, FieldModel, Measure, Model, Role, Rules};
 use proptest::prelude::*;

@@ -1,11 +1,11 @@
 //! Learns a refinement, no stronger than labels held back bear out.
 
-use super::super::comparer::{Comparer, Fields, Pattern};
 use super::super::hash::{FastMap, FastSet, mix};
 use super::super::model::{Model, Scorer};
 use super::Label;
 use super::boost::{Boosting, Example, logistic};
 use super::refinement::{Refinement, RefinementKind, Refiner, Tree, WEIGHT};
+use crate::matching::compare::comparer::{Comparer, Fields, Pattern};
 
 /// Labels below which nothing is learned.
 const LABELS_MIN: usize = 20;

@@ -1,9 +1,9 @@
 //! What labels add to a model: a correction of the match weight that is a
 //! function of a pair's levels, in whole numbers.
 
-use super::super::comparer::Pattern;
 use super::super::field::FIELDS_MAX;
 use super::super::model::Model;
+use crate::matching::compare::comparer::Pattern;
 use serde::{Deserialize, Serialize};
 
 /// What a model learned from labels.

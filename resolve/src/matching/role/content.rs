@@ -1,7 +1,8 @@
 //! What a column's contents say of it.
 
-use super::super::{nickname, normalise};
+use super::super::normalise;
 use super::{Column, Ignored, Role};
+use crate::matching::normalise::nickname;
 
 /// Distinct texts of a column that are looked at.
 const SAMPLE: usize = 2000;

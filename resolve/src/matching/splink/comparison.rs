@@ -1,10 +1,10 @@
 //! Comparisons of Splink's library: their columns, levels and probabilities.
 
-use super::super::frequency;
-use super::super::levels::{Bands, Levels, Part, Test};
 use super::super::{Error, Result};
 use super::condition::{Condition, read};
 use super::names;
+use crate::matching::compare::levels::{Bands, Levels, Part, Test};
+use crate::matching::field::frequency;
 use serde::Deserialize;
 
 /// A comparison as it is saved.

@@ -1,6 +1,6 @@
 //! Conditions of Splink's comparison library, read from the SQL they are saved as.
 
-use super::super::levels::{Part, Test};
+use crate::matching::compare::levels::{Part, Test};
 
 /// What a condition says of a column.
 #[derive(Clone, Debug, PartialEq)]

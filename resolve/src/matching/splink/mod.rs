@@ -12,8 +12,8 @@ mod condition;
 mod names;
 
 use self::comparison::{Compared, Comparison};
-use super::keys::KeyWeights;
-use super::levels::Levels;
+use super::block::keys::KeyWeights;
+use super::compare::levels::Levels;
 use super::role::{Role, by_name};
 use super::{Class, Error, FieldModel, MODEL_VERSION, Measure, Model, Result, Rules};
 use serde::Deserialize;

@@ -1,9 +1,9 @@
 //! The comparison of a forename and a surname together.
 
 use super::super::Result;
-use super::super::levels::{Bands, Levels, Part, Test};
 use super::comparison::{Adjustment, Compared, Comparison, Level, NOT_OF_THE_LIBRARY, OTHER_TERMS, Probabilities};
 use super::condition::{Condition, read};
+use crate::matching::compare::levels::{Bands, Levels, Part, Test};
 
 const EQUAL: Test = Test::Equal(Part::Whole);
 

@@ -1,9 +1,9 @@
 //! What classes are thought to look like before pairs are seen: matches, strangers
 //! who share something, households, chance.
 
-use super::super::em::Mixture;
 use super::super::model::radix;
 use super::super::role::Role;
+use super::em::Mixture;
 use super::{Chance, Trainer};
 
 /// Growth of the prior of a match from level to level, natural logarithm.
@@ -229,9 +229,9 @@ fn part_of_mail(role: Role) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::super::compare::Measure;
-    use super::super::super::em::{Sample, fit};
     use super::super::super::model::FieldModel;
     use super::*;
+    use crate::matching::train::em::{Sample, fit};
 
     fn trainer(roles: &[(&str, Role, Measure)]) -> Trainer {
         let field = |&(name, role, measure): &(&str, Role, Measure)| FieldModel::new(name, role, measure);

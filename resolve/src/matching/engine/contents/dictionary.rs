@@ -4,13 +4,13 @@
 use super::super::super::FieldModel;
 use super::super::super::compare::Value;
 use super::super::super::field::{Field, SEVERAL};
-use super::super::super::generic::Limits;
 use super::super::super::hash::{FastMap, FastSet};
 use super::super::super::table::MISSING;
 use super::super::members::{Group, Members};
 use super::super::ready::{Named, identity};
 use super::super::slots::Slots;
 use super::count;
+use crate::matching::field::generic::Limits;
 
 /// See the head of this file.
 #[derive(Clone, Debug)]

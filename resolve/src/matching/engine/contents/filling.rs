@@ -1,16 +1,16 @@
 //! Taking in the contents of all items at once: field by field, on threads, their
 //! slots in the order of their names.
 
-use super::super::super::comparer::Fields;
 use super::super::super::field::{Field, SEVERAL, normal_values};
 use super::super::super::hash::{FastMap, FastSet, text};
-use super::super::super::near;
 use super::super::super::table::MISSING;
 use super::super::super::threads::{map_each, map_parts};
 use super::super::Item;
 use super::super::ready::identity;
 use super::dictionary::Dictionary;
 use super::{Contents, Valued};
+use crate::matching::compare::comparer::Fields;
+use crate::matching::table::near;
 
 /// One field of all items, in their order.
 struct Read {

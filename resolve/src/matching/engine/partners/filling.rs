@@ -1,13 +1,13 @@
 //! Taking in the keys of all slots at once, and finding all their partners, on
 //! threads.
 
-use super::super::super::keys::{KeyWeights, Keys};
-use super::super::super::open::Open;
-use super::super::super::ranking::Ranking;
 use super::super::super::threads::map_parts;
 use super::super::lists::{List, Ranked};
 use super::super::tally::{Among, MANY};
 use super::Partners;
+use crate::matching::block::keys::{KeyWeights, Keys};
+use crate::matching::block::open::Open;
+use crate::matching::block::ranking::Ranking;
 
 impl Partners {
     /// Takes in the keys of all slots, which have names already, and what keys weigh.

@@ -1,16 +1,16 @@
 //! Taking in the keys of all slots at once, rule by rule, on threads.
 
 use super::super::super::block::{Parted, proposed, telling};
-use super::super::super::groups::Bits;
-use super::super::super::keys::{Key, KeyWeights, Keys, Weigher};
-use super::super::super::open::add_open;
-use super::super::super::ranking::Proposed;
-use super::super::super::rules::Rule;
-use super::super::super::shared::{Numbered, Shared};
 use super::super::super::threads::map_each;
 use super::super::bases::Base;
 use super::super::pairs::Pairs;
 use super::Postings;
+use crate::matching::block::groups::Bits;
+use crate::matching::block::keys::{Key, KeyWeights, Keys, Weigher};
+use crate::matching::block::open::add_open;
+use crate::matching::block::ranking::Proposed;
+use crate::matching::block::rules::Rule;
+use crate::matching::block::shared::{Numbered, Shared};
 
 /// The carriers of what a rule makes of two keys, then those of open ones and who
 /// carries a closed one.

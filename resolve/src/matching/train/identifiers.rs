@@ -7,8 +7,8 @@
 //! candidates, and other fields tell which of these are matches.
 
 use super::em::Sample;
-use super::model::Class;
-use super::role::Role;
+use crate::matching::model::Class;
+use crate::matching::role::Role;
 
 /// Rounds of counting; each starts from the shares the last one found.
 const ROUNDS: usize = 8;

@@ -1,7 +1,7 @@
 //! Records parted into clusters: what the clusters are, and where two ways to
 //! part the same records differ.
 
-use super::Outcome;
+use crate::matching::Outcome;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 

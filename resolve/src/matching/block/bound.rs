@@ -9,7 +9,7 @@ use super::groups::Bits;
 use super::keys::KINDS;
 use super::open::LAST;
 use super::rules::Rule;
-use super::threads::joined;
+use crate::matching::threads::joined;
 
 /// What a rule of two keys proposes.
 #[derive(Debug)]

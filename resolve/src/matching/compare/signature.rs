@@ -5,9 +5,10 @@
 //! takes longer than to compare them. Whatever is told here is what
 //! [`Measure::level`] says of the texts; where that does not show, nothing is told.
 
-use super::compare::{Measure, Value, is_provider, number, without_number};
 use super::edits::{edits, packed_edits};
-use super::{hash, nickname, normalise};
+use super::{Measure, Value, is_provider, number, without_number};
+use crate::matching::normalise::nickname;
+use crate::matching::{hash, normalise};
 
 /// See the head of this file; 0 is that of a value too odd to have one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! All fields of records side by side, and how alike two records are in each.
 
-use super::compare::{HALF_SWAPPED, Measure, SWAPPED, Value};
-use super::field::{FIELDS_MAX, Field, SEVERAL};
 use super::levels::Levels;
-use super::role::Role;
 use super::signature::Signature;
-use super::table::MISSING;
+use super::{HALF_SWAPPED, Measure, SWAPPED, Value};
+use crate::matching::field::{FIELDS_MAX, Field, SEVERAL};
+use crate::matching::role::Role;
+use crate::matching::table::MISSING;
 use std::hint::black_box;
 
 /// The levels of two records, one byte a field: 0 missing, else the level + 1.
@@ -277,7 +277,7 @@ fn level(field: &Field, cache: &mut [(u32, u32, u8)], a: u32, b: u32) -> u8 {
     if cache.is_empty() {
         return 0;
     }
-    let slot = &mut cache[(super::hash::mix(u64::from(a) << 32 | u64::from(b)) as usize) % CACHE];
+    let slot = &mut cache[(crate::matching::hash::mix(u64::from(a) << 32 | u64::from(b)) as usize) % CACHE];
     if (slot.0, slot.1) != (a, b) {
         let (one, other) = (&field.values[a as usize], &field.values[b as usize]);
         let (one, other) = if one.text() <= other.text() { (one, other) } else { (other, one) };
@@ -288,10 +288,10 @@ fn level(field: &Field, cache: &mut [(u32, u32, u8)], a: u32, b: u32) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::columns::prepare;
-    use super::super::role::Recognised;
-    use super::super::table::Column;
     use super::*;
+    use crate::matching::columns::prepare;
+    use crate::matching::role::Recognised;
+    use crate::matching::table::Column;
 
     fn fields(columns: &[(&str, Role, &[&str])]) -> Fields {
         let rows = columns[0].2.len() as u64;

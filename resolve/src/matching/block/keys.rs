@@ -1,12 +1,13 @@
 //! Base keys of records: what two records of one person are likely to share,
 //! each with the bits that sharing it is worth.
 
-use super::comparer::Fields;
-use super::field::Field;
-use super::hash::{FastMap, text};
-use super::role::Role;
-use super::threads::{joined, map_each, map_parts};
-use super::{nickname, normalise};
+use crate::matching::compare::comparer::Fields;
+use crate::matching::field::Field;
+use crate::matching::hash::{FastMap, text};
+use crate::matching::normalise;
+use crate::matching::normalise::nickname;
+use crate::matching::role::Role;
+use crate::matching::threads::{joined, map_each, map_parts};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 

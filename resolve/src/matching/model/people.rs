@@ -1,11 +1,11 @@
 //! The model that ships: records of people can be matched before there are
 //! any to learn from. `resolve/models/README.md` tells how it is made.
 
-use super::Model;
+use crate::matching::Model;
 use std::sync::LazyLock;
 
 static PEOPLE: LazyLock<Model> = LazyLock::new(|| {
-    Model::from_json(include_str!("../../models/people.json")).expect("the model that ships is read by a test")
+    Model::from_json(include_str!("../../../models/people.json")).expect("the model that ships is read by a test")
 });
 
 /// How many times more or fewer records than it was trained on a model serves.

@@ -2,7 +2,7 @@
 //! carries them, so that all who match by it look at the same pairs.
 
 use super::keys::Kind;
-use super::{Error, Result};
+use crate::matching::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// Keys that propose pairs: of one base key, or of two together.

@@ -1,7 +1,7 @@
 //! Given names and the short forms they go by, from a table of pairs
 //! (`data/nicknames.csv`, see `data/README.md` for its licence).
 
-use super::hash::{FastMap, FastSet, text};
+use crate::matching::hash::{FastMap, FastSet, text};
 use std::sync::LazyLock;
 
 /// The table, by short and by long names.
@@ -12,7 +12,7 @@ struct Nicknames {
 
 static NICKNAMES: LazyLock<Nicknames> = LazyLock::new(|| {
     let mut table = Nicknames { long_forms: FastMap::default(), long: FastSet::default() };
-    for (long, short) in include_str!("../../data/nicknames.csv").lines().filter_map(|line| line.split_once(',')) {
+    for (long, short) in include_str!("../../../data/nicknames.csv").lines().filter_map(|line| line.split_once(',')) {
         table.long_forms.entry(short).or_default().push(long);
         table.long.insert(long);
     }

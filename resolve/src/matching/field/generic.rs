@@ -1,8 +1,8 @@
 //! Values that say nothing of a person because everybody has them: a
 //! placeholder, a call centre's number, a default date. They read as missing.
 
-use super::field::Field;
-use super::role::Role;
+use super::Field;
+use crate::matching::role::Role;
 use serde::{Deserialize, Serialize};
 
 /// Different people, told by their signatures, that may share an email.
@@ -116,7 +116,7 @@ pub(crate) fn signature(given: Option<&str>, family: Option<&str>, whole: Option
         .chars()
         .take(1)
         .chain(family.chars().take(3))
-        .fold(0u64, |sum, character| super::hash::mix(sum ^ u64::from(character)));
+        .fold(0u64, |sum, character| crate::matching::hash::mix(sum ^ u64::from(character)));
     head as u32
 }
 
@@ -138,10 +138,10 @@ fn different(field: &Field, counts: &[u32], signatures: &[u32], limit: u32) -> V
 
 #[cfg(test)]
 mod tests {
-    use super::super::columns::prepare;
-    use super::super::role::Recognised;
-    use super::super::table::Column;
     use super::*;
+    use crate::matching::columns::prepare;
+    use crate::matching::role::Recognised;
+    use crate::matching::table::Column;
 
     fn cleared(columns: &[(Role, Vec<String>)]) -> Vec<usize> {
         let mut found: Vec<Recognised> =

@@ -1,8 +1,8 @@
 //! Values as they are compared, for others who look for equal ones.
 
-use super::field::normalise_as;
-use super::normalise::{DayOrder, folded};
-use super::role::Role;
+use super::{DayOrder, folded};
+use crate::matching::field::normalise_as;
+use crate::matching::role::Role;
 
 /// Brings a text to the form in which values of a role are compared, letters
 /// without diacritics; `None` if it says nothing of a person.

@@ -3,10 +3,10 @@
 //! Keys that are open by themselves weigh something; what two records share of
 //! them is added up where they meet.
 
-use super::block::entries;
+use super::entries;
 use super::keys::Keys;
 use super::rules::Rules;
-use super::threads::{joined, map_each};
+use crate::matching::threads::{joined, map_each};
 use std::hint::black_box;
 
 /// Marks the last of the rows that share a key.
@@ -197,8 +197,8 @@ impl Met {
 /// The rows of sorted entries that share an open key, the last of each marked.
 pub(crate) fn grouped(entries: &[u64], most: usize) -> Vec<u32> {
     let mut members = Vec::new();
-    for group in entries.chunk_by(|one, other| super::block::same_key(*one, *other)) {
-        add_open(&mut members, group.iter().map(|&entry| super::block::row(entry)), most);
+    for group in entries.chunk_by(|one, other| super::same_key(*one, *other)) {
+        add_open(&mut members, group.iter().map(|&entry| super::row(entry)), most);
     }
     members
 }

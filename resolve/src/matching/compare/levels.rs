@@ -1,7 +1,7 @@
 //! Levels that somebody else defined: an ordered list of tests, as Splink has
 //! them, in place of a measure of our own.
 
-use super::frequency;
+use crate::matching::field::frequency;
 use rapidfuzz::distance::{damerau_levenshtein, jaro, jaro_winkler, levenshtein};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeSet, HashSet};

@@ -2,11 +2,11 @@
 //! themselves: who carries them. Of the others: lines of memory, one for each
 //! record, so that what it may have in common with others is mostly in one.
 
-use super::hash::Seen;
 use super::keys::{KeyWeights, Keys, Weigher, kind_of};
 use super::lanes::{LANES, Lanes, Line};
 use super::open::LAST;
-use super::texts::Places;
+use crate::matching::hash::Seen;
+use crate::matching::table::texts::Places;
 use std::hint::black_box;
 
 /// Marks the last place of a line: the rest is in `more`, from this place.
@@ -211,9 +211,9 @@ impl Numbered {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::hash::{FastMap, mix};
     use super::super::keys::{KINDS, Key};
     use super::*;
+    use crate::matching::hash::{FastMap, mix};
 
     /// Records of many keys and few, some shared by all, by two or by none.
     pub(crate) fn keys() -> Keys {

@@ -6,8 +6,8 @@
 //! every look at a partner waits for memory once there are many records. Nothing
 //! that comes out depends on this order.
 
-use super::field::Field;
-use super::role::Role;
+use crate::matching::field::Field;
+use crate::matching::role::Role;
 
 /// Returns records in the order of their family names, then of their given
 /// names; those with the same, or none, stay in the order they have.
@@ -46,10 +46,10 @@ fn last_word(role: Role, name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Column;
-    use super::super::columns::prepare;
-    use super::super::role::Recognised;
     use super::*;
+    use crate::matching::Column;
+    use crate::matching::columns::prepare;
+    use crate::matching::role::Recognised;
 
     fn check(columns: &[(Role, &[&str])], expected: &[u32]) {
         let column = |(index, (_, texts)): (usize, &(Role, &[&str]))| {

@@ -8,8 +8,8 @@
 //!
 //! Only an excess counts: what a record lacks never speaks against a match.
 
-use super::em::Sample;
-use super::model::Class;
+use super::Class;
+use crate::matching::train::em::Sample;
 use std::collections::BTreeMap;
 
 /// Rounds; each judges by what the last one found of the other bundles.

@@ -75,7 +75,7 @@ mod tests {
     fn edits_of_packed_texts_are_those_of_texts() {
         let mut state = 2u64;
         let mut draw = |limit: u64| {
-            state = super::super::hash::mix(state);
+            state = crate::matching::hash::mix(state);
             state % limit
         };
         let mut seen = [0; 4];
@@ -110,7 +110,7 @@ mod tests {
     fn edits_are_those_of_the_full_table() {
         let mut state = 1u64;
         let mut draw = |limit: u64| {
-            state = super::super::hash::mix(state);
+            state = crate::matching::hash::mix(state);
             state % limit
         };
         let mut seen = [0; 4];

@@ -3,10 +3,10 @@
 //! Most keys are of one row. They go first, seen to be so in two bits each; the
 //! others are numbered in the order they come, and their rows counted into place.
 
-use super::counting;
-use super::hash::Seen;
 use super::open::LAST;
-use super::texts::Places;
+use crate::matching::counting;
+use crate::matching::hash::Seen;
+use crate::matching::table::texts::Places;
 use std::hint::black_box;
 
 /// Keys that are looked up together, so that what is known of all is read at once.
@@ -133,8 +133,8 @@ impl Bits {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hash::mix;
     use super::*;
+    use crate::matching::hash::mix;
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]

@@ -2,13 +2,13 @@
 //! the best of all records together.
 
 use super::bound::{Block, Bound};
-use super::bounds::Bounds;
-use super::counting::{grouped, leave_once};
-use super::hash;
 use super::lookup::{Lookup, WEIGHED};
 use super::open::{Met, Open, Partners};
 use super::shared::Shared;
-use super::threads::map_parts;
+use crate::matching::bounds::Bounds;
+use crate::matching::counting::{grouped, leave_once};
+use crate::matching::hash;
+use crate::matching::threads::map_parts;
 
 /// Partners kept for a record.
 const PARTNERS: usize = Bounds::REAL.partners;
