@@ -319,7 +319,7 @@ async fn pixels_carry_one_event() {
     assert_eq!(gateway.failed().len(), 1);
     gateway.assert_balanced();
     let full = Gateway::new(Options { mode: Mode::Full, ..Options::default() });
-    full.send(get("/v1/pixel/track?writeKey=wk&userId=u&event=A")).await.assert_refused(503, "log_full");
+    full.send(get("/v1/pixel/track?writeKey=wk&userId=u&event=A")).await.assert_refused(429, "log_full");
 }
 
 #[tokio::test]

@@ -204,7 +204,7 @@ fn other_encodings() {
     let bytes: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     folder.write("people.csv", &bytes);
     assert_eq!(common::ran(&folder.args(&["people.csv"])).0.records, 3);
-    let message = folder.refused(b"id,name\n1,M\xc3\xbcller\n2,M\xfcller\n");
+    let message = Folder::new().refused(b"id,name\n1,M\xc3\xbcller\n2,M\xfcller\n");
     assert!(message.contains("row 2: column \"name\" is not UTF-8 but rows above are"), "{message}");
     folder.write("people.csv", b"\xef\xbb\xbfid;name\n1;J\xc3\xbcrgen Meier\n2;Hans Schmidt\n3;J\xc3\xbcrgen Meier\n");
     let (summary, _) = common::ran(&folder.args(&["people.csv"]));

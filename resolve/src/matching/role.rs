@@ -184,15 +184,22 @@ fn tell_parts_of_names(columns: &[Column], found: &mut [Recognised]) {
     }
 }
 
-/// Beside given names and no family names, `name` is the family name, or else
-/// the column of single words, called nothing known, that has the most.
+/// Beside given names and no family names, `name` is the family name if it is one word
+/// or repeats no given name, or else the column of single words, called nothing known,
+/// that has the most.
 fn tell_family_names(columns: &[Column], found: &mut [Recognised]) {
     let has = |found: &[Recognised], role: Role| found.iter().any(|found| found.role == role);
     if !has(found, Role::GivenName) || has(found, Role::FamilyName) {
         return;
     }
     let one_word = |place: &usize| is_one_word(&columns[*place]);
-    let whole = (0..found.len()).filter(|&place| found[place].role == Role::FullName).find(one_word);
+    let given = (0..found.len()).filter(|&place| found[place].role == Role::GivenName);
+    let given: Vec<&Column> = given.map(|place| &columns[place]).collect();
+    let is_part = |place: &usize| {
+        let column = &columns[*place];
+        one_word(place) || (!content::are_several_words(column) && !repeats(column, &given))
+    };
+    let whole = (0..found.len()).filter(|&place| found[place].role == Role::FullName).find(is_part);
     let words = (0..found.len()).filter(|&place| {
         let enough = columns[place].values.len() * FAMILY_SHARE >= columns[place].codes.len();
         found[place].role == Role::Text && by_name(&found[place].column).is_none() && enough

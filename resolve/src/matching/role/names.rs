@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// What a column of this name should be: as it is written, without a number
-/// behind, with two words turned round, without words that say whose it is,
-/// by the words in it, or by its end.
+/// behind, without words that say whose it is, by the words in it, with two
+/// words turned round, or by its end.
 pub(crate) fn by_name(name: &str) -> Option<Role> {
     let words = words(name);
     let numbered = words.iter().map(String::as_str).collect::<Vec<_>>();
@@ -25,8 +25,8 @@ pub(crate) fn by_name(name: &str) -> Option<Role> {
         .or_else(|| known(&of_whom.collect::<String>()))
         .or_else(|| known(unnumbered))
         .or_else(|| known(&telling.concat()))
-        .or_else(|| known(&turned.concat()))
         .or_else(|| by_parts(&bare))
+        .or_else(|| known(&turned.concat()))
         .or_else(|| by_ending(unnumbered))
 }
 
@@ -152,6 +152,8 @@ mod tests {
         let about = Role::Ignored(Ignored::AboutTheRecord);
         for (name, expected) in [
             ("Ort privat", Some(Role::City)),
+            ("Address 1 - Postal Code", Some(Role::Postcode)),
+            ("NAME_LAST", Some(Role::FamilyName)),
             ("Prénom usuel", Some(Role::GivenName)),
             ("CUST_EML_ADDR_TXT", Some(Role::Email)),
             ("CUST_FRST_NM", Some(Role::GivenName)),
