@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// What a column of this name should be: as it is written, without a number
-/// behind, without words that say whose it is, by the words in it, with two
-/// words turned round, or by its end.
+/// behind, without words that say whose it is, by its last words, with two words
+/// turned round, by the words in it, or by its end.
 pub(crate) fn by_name(name: &str) -> Option<Role> {
     let words = words(name);
     let numbered = words.iter().map(String::as_str).collect::<Vec<_>>();
@@ -25,8 +25,9 @@ pub(crate) fn by_name(name: &str) -> Option<Role> {
         .or_else(|| known(&of_whom.collect::<String>()))
         .or_else(|| known(unnumbered))
         .or_else(|| known(&telling.concat()))
-        .or_else(|| by_parts(&bare))
+        .or_else(|| by_last_words(&bare))
         .or_else(|| known(&turned.concat()))
+        .or_else(|| by_parts(&bare))
         .or_else(|| by_ending(unnumbered))
 }
 
@@ -43,6 +44,16 @@ pub(super) fn says_other_date(name: &str) -> bool {
 
 fn is_one_of(list: &str, word: &str) -> bool {
     list.split_ascii_whitespace().any(|known| known == word)
+}
+
+/// What the last words of a name say, two at the least, where no other says that it is
+/// about something else.
+fn by_last_words(words: &[&str]) -> Option<Role> {
+    let about_others = |word: &&str| [HASHED, OTHERS, ABOUT].iter().any(|list| is_one_of(list, word));
+    if words.iter().any(about_others) {
+        return None;
+    }
+    (1..words.len().saturating_sub(1)).find_map(|start| known(&words[start..].concat()))
 }
 
 /// What the known parts of a name say together: the last, as the noun comes last in most
@@ -154,6 +165,8 @@ mod tests {
             ("Ort privat", Some(Role::City)),
             ("Address 1 - Postal Code", Some(Role::Postcode)),
             ("NAME_LAST", Some(Role::FamilyName)),
+            ("contact.name.first", Some(Role::GivenName)),
+            ("employer zip code", Some(about)),
             ("Prénom usuel", Some(Role::GivenName)),
             ("CUST_EML_ADDR_TXT", Some(Role::Email)),
             ("CUST_FRST_NM", Some(Role::GivenName)),
