@@ -1,6 +1,6 @@
 //! The evidence graph as the store holds it, for the resolver of a batch.
 
-use crate::keys::{hash_at, of, pair};
+use crate::keys::{of, pair};
 use crate::packed::unpack;
 use crate::values::{Holds, Node, StoredEdge};
 use crate::{Error, Result, Store};
@@ -24,17 +24,16 @@ struct Known {
 
 impl Known {
     fn of(node: &Node) -> Self {
-        let neighbour = |&(end, edge): &(u128, StoredEdge)| neighbour(NodeId(end), edge);
         let is_within = !node.holds.has(Holds::EDGES);
         Self {
             facts: NodeFacts { is_user_id: node.is_user_id(), generic: node.generic },
-            edges: is_within.then(|| node.edges.iter().map(neighbour).collect()),
+            edges: is_within.then(|| node.edges.iter().copied().map(neighbour).collect()),
         }
     }
 }
 
-fn neighbour(node: NodeId, StoredEdge { strength, in_forest }: StoredEdge) -> Neighbour {
-    Neighbour { node, strength, in_forest }
+fn neighbour((end, StoredEdge { strength, in_forest }): (u128, StoredEdge)) -> Neighbour {
+    Neighbour { node: NodeId(end), strength, in_forest }
 }
 
 impl<'s> Base<'s> {
@@ -76,8 +75,8 @@ impl Evidence for Base<'_> {
             Some(Some(within)) => return Ok(within),
             Some(None) => {}
         }
-        let of_key = |(key, value): (Vec<u8>, Vec<u8>)| Ok(neighbour(NodeId(hash_at(&key, 17)), unpack(&key, &value)?));
-        self.store.scan(&of(b'E', id.0))?.into_iter().map(of_key).collect()
+        let all = self.store.scan(&of(b'E', id.0))?.into_iter();
+        all.map(|stored| StoredEdge::of_key(stored).map(neighbour)).collect()
     }
 
     fn edge(&self, from: NodeId, to: NodeId) -> Result<Option<Neighbour>> {
@@ -91,7 +90,7 @@ impl Evidence for Base<'_> {
             Some(None) => {
                 let place = pair(b'E', from.0, to.0);
                 let Some(bytes) = self.store.get(&place)? else { return Ok(None) };
-                Ok(Some(neighbour(to, unpack(&place, &bytes)?)))
+                Ok(Some(neighbour((to.0, unpack(&place, &bytes)?))))
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::apply::Batch;
 use crate::keys::{hash_at, of, pair};
-use crate::packed::{Packed, unpack};
+use crate::packed::Packed;
 use crate::values::{Attached, Holds, Node, StoredEdge, WITHIN_MAX};
 use crate::{Error, Result};
 use std::collections::HashMap;
@@ -75,14 +75,12 @@ impl Batch<'_> {
     /// The observed edges of a node: where each leads, and whether the forest holds it.
     pub(crate) fn edges_of(&mut self, hash: u128) -> Result<Vec<(u128, Strength, bool)>> {
         let Some(node) = self.node(hash)? else { return Ok(Vec::new()) };
+        let shown = |(end, edge): (u128, StoredEdge)| (end, edge.strength, edge.in_forest);
         if !node.holds.has(Holds::EDGES) {
-            return Ok(node.edges.iter().map(|(end, edge)| (*end, edge.strength, edge.in_forest)).collect());
+            return Ok(node.edges.iter().copied().map(shown).collect());
         }
-        let edge = |(key, value): (Vec<u8>, Vec<u8>)| {
-            let StoredEdge { strength, in_forest } = unpack(&key, &value)?;
-            Ok((hash_at(&key, 17), strength, in_forest))
-        };
-        self.all_beside(hash, Holds::EDGES, b'E')?.into_iter().map(edge).collect()
+        let all = self.all_beside(hash, Holds::EDGES, b'E')?.into_iter();
+        all.map(|stored| StoredEdge::of_key(stored).map(shown)).collect()
     }
 
     /// Writes down an edge as one of its ends holds it, or that it is gone.

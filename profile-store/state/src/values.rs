@@ -5,7 +5,8 @@ mod contribution;
 mod node;
 
 use crate::Result;
-use crate::packed::{Packed, Packer, Unpacked, Unpacker, damaged};
+use crate::keys::hash_at;
+use crate::packed::{Packed, Packer, Unpacked, Unpacker, damaged, unpack};
 pub(crate) use contribution::{Contribution, Contributions, Said};
 pub(crate) use node::{Holds, Node, WITHIN_MAX};
 use serde::Serialize;
@@ -49,6 +50,13 @@ fn unpack_identifier(from: &mut Unpacker<'_>) -> Unpacked<Identifier> {
 pub(crate) struct StoredEdge {
     pub(crate) strength: Strength,
     pub(crate) in_forest: bool,
+}
+
+impl StoredEdge {
+    /// An edge under a key of its own, and where it leads.
+    pub(crate) fn of_key((key, value): (Vec<u8>, Vec<u8>)) -> Result<(u128, Self)> {
+        Ok((hash_at(&key, 17), unpack(&key, &value)?))
+    }
 }
 
 impl Packed for StoredEdge {

@@ -16,26 +16,6 @@ pub(crate) struct Contribution {
     pub(crate) message_id: String,
 }
 
-impl Contribution {
-    fn pack_with(&self, flags: u8, to: &mut Packer) {
-        to.byte(flags | u8::from(self.top_level));
-        to.time(self.event_time);
-        to.hash(self.record);
-        to.text(&self.value);
-        to.message_id(&self.message_id);
-    }
-
-    fn unpack_with(flags: u8, from: &mut Unpacker<'_>) -> Unpacked<Self> {
-        Ok(Self {
-            top_level: flags & 1 != 0,
-            event_time: from.time()?,
-            record: from.hash()?,
-            value: from.text()?.to_owned(),
-            message_id: from.message_id()?,
-        })
-    }
-}
-
 /// The greatest contribution to each trait that one source told of a node, by the
 /// trait's folded name. They are one value: a record mostly tells all that its source
 /// knows, so that they change together.
@@ -118,11 +98,23 @@ impl Packed for Said {
     const WHAT: &'static str = "value";
 
     fn pack(&self, to: &mut Packer) {
-        self.contribution.pack_with(u8::from(self.verified) << 1, to);
+        let Contribution { event_time, record, top_level, value, message_id } = &self.contribution;
+        to.byte(u8::from(*top_level) | u8::from(self.verified) << 1);
+        to.time(*event_time);
+        to.hash(*record);
+        to.text(value);
+        to.message_id(message_id);
     }
 
     fn unpack(from: &mut Unpacker<'_>) -> Unpacked<Self> {
         let flags = from.flags(0b11)?;
-        Ok(Self { contribution: Contribution::unpack_with(flags, from)?, verified: flags & 2 != 0 })
+        let contribution = Contribution {
+            top_level: flags & 1 != 0,
+            event_time: from.time()?,
+            record: from.hash()?,
+            value: from.text()?.to_owned(),
+            message_id: from.message_id()?,
+        };
+        Ok(Self { contribution, verified: flags & 2 != 0 })
     }
 }
