@@ -15,7 +15,8 @@ const CONTRADICTIONS_SHOWN: usize = 10;
 pub(crate) struct Judged {
     /// Pairs of rows of the input, and the answer; none if nobody could tell.
     pub(crate) pairs: Vec<(u32, u32, Option<bool>)>,
-    /// Row of each in the file of labels, from 1, the header not counted.
+    /// Row of each in the file of labels, from 1, the header not counted; until
+    /// contradictions are dropped.
     rows: Vec<usize>,
     /// Pairs of records that are not in the input.
     pub(crate) unknown: usize,
@@ -82,7 +83,7 @@ impl Judged {
     /// says which they are.
     fn drop_contradictions(&mut self) -> Option<String> {
         let mut rows_of: BTreeMap<(u32, u32), [Vec<usize>; 2]> = BTreeMap::new();
-        for (&(one, other, answer), &row) in self.pairs.iter().zip(&self.rows) {
+        for (&(one, other, answer), &row) in self.pairs.iter().zip(&std::mem::take(&mut self.rows)) {
             if let Some(answer) = answer {
                 rows_of.entry((one, other)).or_default()[usize::from(answer)].push(row);
             }
@@ -92,12 +93,7 @@ impl Judged {
         if found.is_empty() {
             return None;
         }
-        let is_kept: Vec<bool> =
-            self.pairs.iter().map(|(one, other, _)| !rows_of.contains_key(&(*one, *other))).collect();
-        let mut kept = is_kept.iter();
-        self.pairs.retain(|_| kept.next() == Some(&true));
-        kept = is_kept.iter();
-        self.rows.retain(|_| kept.next() == Some(&true));
+        self.pairs.retain(|(one, other, _)| !rows_of.contains_key(&(*one, *other)));
         for rows in &mut found {
             rows.sort_unstable();
         }
