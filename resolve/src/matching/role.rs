@@ -106,16 +106,20 @@ pub fn recognise(columns: &[Column]) -> Vec<Recognised> {
     found
 }
 
+/// The columns taken for a role.
+fn places_of(role: Role, found: &[Recognised]) -> Vec<usize> {
+    (0..found.len()).filter(|&place| found[place].role == role).collect()
+}
+
 /// Beside given and family names, a whole name that repeats neither is not that of
 /// the person but of an account, an employer or somebody else.
 fn tell_names_of_others(columns: &[Column], found: &mut [Recognised]) {
-    let is = |role: Role| (0..found.len()).filter(|&place| found[place].role == role).collect::<Vec<_>>();
-    let (given, family) = (is(Role::GivenName), is(Role::FamilyName));
+    let (given, family) = (places_of(Role::GivenName, found), places_of(Role::FamilyName, found));
     if given.is_empty() || family.is_empty() {
         return;
     }
     let parts: Vec<&Column> = given.iter().chain(&family).map(|&place| &columns[place]).collect();
-    for whole in is(Role::FullName).into_iter().filter(|&whole| !repeats(&columns[whole], &parts)) {
+    for whole in places_of(Role::FullName, found).into_iter().filter(|&whole| !repeats(&columns[whole], &parts)) {
         found[whole].role = Role::Text;
     }
 }
@@ -154,8 +158,7 @@ fn prefer_named_birth_dates(found: &mut [Recognised]) {
 /// Given names without family names, or these without those, are whole names if most
 /// are of several words: what one language calls one of the two, another calls both.
 fn tell_whole_names(columns: &[Column], found: &mut [Recognised]) {
-    let is = |role: Role| (0..found.len()).filter(|&place| found[place].role == role).collect::<Vec<_>>();
-    let (given, family, whole) = (is(Role::GivenName), is(Role::FamilyName), is(Role::FullName));
+    let [given, family, whole] = [Role::GivenName, Role::FamilyName, Role::FullName].map(|role| places_of(role, found));
     let alone = match (given.as_slice(), family.as_slice()) {
         (&[alone], []) | ([], &[alone]) if whole.is_empty() => alone,
         _ => return,
@@ -188,18 +191,16 @@ fn tell_parts_of_names(columns: &[Column], found: &mut [Recognised]) {
 /// or repeats no given name, or else the column of single words, called nothing known,
 /// that has the most.
 fn tell_family_names(columns: &[Column], found: &mut [Recognised]) {
-    let has = |found: &[Recognised], role: Role| found.iter().any(|found| found.role == role);
-    if !has(found, Role::GivenName) || has(found, Role::FamilyName) {
+    let given: Vec<&Column> = places_of(Role::GivenName, found).into_iter().map(|place| &columns[place]).collect();
+    if given.is_empty() || !places_of(Role::FamilyName, found).is_empty() {
         return;
     }
     let one_word = |place: &usize| is_one_word(&columns[*place]);
-    let given = (0..found.len()).filter(|&place| found[place].role == Role::GivenName);
-    let given: Vec<&Column> = given.map(|place| &columns[place]).collect();
     let is_part = |place: &usize| {
         let column = &columns[*place];
         one_word(place) || (!content::are_several_words(column) && !repeats(column, &given))
     };
-    let whole = (0..found.len()).filter(|&place| found[place].role == Role::FullName).find(is_part);
+    let whole = places_of(Role::FullName, found).into_iter().find(is_part);
     let words = (0..found.len()).filter(|&place| {
         let enough = columns[place].values.len() * FAMILY_SHARE >= columns[place].codes.len();
         found[place].role == Role::Text && by_name(&found[place].column).is_none() && enough

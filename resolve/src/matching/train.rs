@@ -383,7 +383,8 @@ struct Chance {
 mod tests {
     use super::*;
 
-    fn pattern(levels: [u8; 2]) -> Pattern {
+    /// A pattern of two fields.
+    pub(super) fn pattern(levels: [u8; 2]) -> Pattern {
         let mut pattern = Pattern::default();
         pattern[..2].copy_from_slice(&levels);
         pattern

@@ -23,14 +23,8 @@ pub(super) fn information(one: usize, other: usize, counted: &Counted) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Pattern;
+    use super::super::tests::pattern;
     use super::*;
-
-    fn pattern(levels: [u8; 2]) -> Pattern {
-        let mut pattern = Pattern::default();
-        pattern[..2].copy_from_slice(&levels);
-        pattern
-    }
 
     #[test]
     fn information_is_none_for_independent_and_all_for_copied_fields() {
