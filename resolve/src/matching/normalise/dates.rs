@@ -168,7 +168,7 @@ fn of_digits(text: &str, order: DayOrder) -> Option<Date> {
             Some((digits(0, 4)?, digits(4, 6)?, digits(6, 8)?))
         }
         7 if number >= 0 => year_last(text).and_then(|_| of_digits(&format!("0{text}"), order)),
-        5 if (SERIAL_FROM..SERIAL_TO).contains(&number) => Some(civil(number - SERIAL_EPOCH)),
+        5 if (SERIAL_FROM..SERIAL_TO).contains(&number) => civil(number - SERIAL_EPOCH),
         _ if text.starts_with('-') || (9..=10).contains(&text.len()) => of_clock(number),
         11..=13 => of_clock(number / 1000),
         _ => None,
@@ -183,8 +183,7 @@ const SERIAL_TO: i64 = 60_000;
 
 /// The day nearest to a time: midnights of other places are some hours off.
 fn of_clock(seconds: i64) -> Option<Date> {
-    let date = civil((seconds + 43_200).div_euclid(86_400));
-    YEARS.contains(&date.0).then_some(date)
+    civil((seconds + 43_200).div_euclid(86_400)).filter(|(year, ..)| YEARS.contains(year))
 }
 
 /// The first two numbers and the year of eight digits with the year last, where they are
@@ -205,19 +204,12 @@ fn year_last(text: &str) -> Option<(u32, u32, u32)> {
     (!taken && YEARS.contains(&year) && is_date(one, two)).then_some((one, two, year))
 }
 
-/// The date so many days after 1970-01-01, in the calendar of today: counted in eras of
-/// 400 years that begin on 1 March.
-fn civil(days: i64) -> Date {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let months = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * months + 2) / 5 + 1;
-    let month = if months < 10 { months + 3 } else { months - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    let small = |number: i64| u32::try_from(number).unwrap_or(0);
-    (small(year), small(month), small(day))
+/// The date so many days after 1970-01-01, if it is after the year 0.
+fn civil(days: i64) -> Option<Date> {
+    let days = jiff::Span::new().try_days(days).ok()?;
+    let date = jiff::civil::date(1970, 1, 1).checked_add(days).ok()?;
+    let part = |part: i8| u32::try_from(part).ok();
+    Some((u32::try_from(date.year()).ok()?, part(date.month())?, part(date.day())?))
 }
 
 /// The year that two digits mean: from 1930 to 2029.
